@@ -1,0 +1,1 @@
+//! Findings to people: the life of an alert, store, outbox, mail, topic, metrics.

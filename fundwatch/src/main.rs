@@ -1,0 +1,2 @@
+//! The program `fundwatch`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Bytes to facts: decode, reject, dead letters; files and Kafka.

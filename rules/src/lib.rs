@@ -1,0 +1,1 @@
+//! The law on a date: the policy, the business calendar, due dates.

@@ -1,0 +1,1 @@
+//! Cities that do not exist, with their truth.
