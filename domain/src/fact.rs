@@ -15,7 +15,8 @@ pub struct Fact<'a> {
     pub body: Body<'a>,
 }
 
-/// What a fact says, by record type (contract section 2).
+/// What a fact says, by record type. The fields are those of contract section 2, under their names.
+#[expect(missing_docs, reason = "named and explained by the contract")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body<'a> {
     /// An enterprise's status from the date on.
