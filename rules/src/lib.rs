@@ -1,1 +1,20 @@
-//! The law on a date: the policy, the business calendar, due dates.
+//! The law on a date: the policy of a pool, the business calendar, due dates.
+//!
+//! A policy is one TOML file of effective-dated tables (contract section 3). [`Policy::load`] reads
+//! it and says everything that is wrong with it; what it returns answers by month or day, and
+//! cannot fail. This crate knows `domain` and files of its own; no feeds, no detectors, no clock.
+
+mod calendar;
+mod dated;
+mod error;
+mod policy;
+mod read;
+mod section;
+mod value;
+
+pub use calendar::Calendar;
+pub use dated::Due;
+pub use error::{PolicyError, PolicyErrors};
+pub use policy::{
+    Benefit, Contribution, DetectorSettings, Policy, Pool, Region, Remittance, Surcharge,
+};
