@@ -4,7 +4,23 @@
 //! findings; one file a detector. This crate knows no Kafka, no SQLite, no HTTP, no clock and no
 //! randomness; only `dataflow/` knows timely.
 
+pub mod arrears;
 pub mod book;
+mod deaths;
+pub mod deceased_recipient;
+pub mod duplicate_payout;
+mod episodes;
+mod evidence;
+pub mod late_remittance;
+pub mod missed_payout;
+mod net;
+mod periods;
+pub mod registry;
+pub mod stalled_subsidy;
+mod surcharge;
+pub mod unauthorised_item;
+pub mod undeclared;
+pub mod under_declared_base;
 pub mod verdict;
 
 pub use verdict::Verdict;

@@ -1,0 +1,232 @@
+//! 死亡冒领 (`deceased-recipient`): was a pension paid for months after the person's death?
+//!
+//! Law: a pension is due through the month of death (社会保险经办条例, 2023-12-01: notice within 20
+//! working days); what was drawn by fraud is returned (社会保险法 art. 88).
+//! Key: person. Reads: payouts and reversals of `agency.payout`, reports and cancellations of
+//! `civil.death`, names of `agency.roster`.
+//! Holds while a death is known and not cancelled, and something paid for a later month is left.
+//! A match of numbers alone is weak evidence, and no text says then that the person is dead: see
+//! [`Match`]. Time alone changes nothing but by facts dated after as-of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use domain::{
+    AlertKey, BusinessDate, Detector, Episode, Finding, Money, Period, Severity, Subject,
+};
+use rules::Policy;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::book::{Death, Payout, PayoutReversal, PersonBook};
+use crate::deaths::{KnownDeaths, uncancelled};
+use crate::episodes::fold;
+use crate::evidence::{Evidence, details, severity_of};
+use crate::net::Net;
+use crate::periods::{dated_up_to, first_after};
+use crate::verdict::Verdict;
+
+/// How well the reports of the death fit the beneficiary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Match {
+    /// Two or more sources, and the name.
+    A,
+    /// One source, and the name.
+    B,
+    /// The number alone.
+    C,
+}
+
+impl Match {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Match::A => "A",
+            Match::B => "B",
+            Match::C => "C",
+        }
+    }
+
+    /// The number alone does not make it graver than yellow.
+    fn cap(self, severity: Severity) -> Severity {
+        match self {
+            Match::A | Match::B => severity,
+            Match::C => severity.min(Severity::Yellow),
+        }
+    }
+}
+
+/// Judges the person, if there is a report of the person's death.
+pub fn judge(book: &PersonBook<'_>, policy: &Policy, as_of: BusinessDate, verdict: &mut Verdict) {
+    // The earliest month that any report names: no payout up to it ever counts.
+    let Some(earliest) = book.deaths.iter().map(month_of_death).min() else {
+        return;
+    };
+    let counted: Vec<usize> = (0..book.payouts.len())
+        .filter(|&index| earliest < book.payouts[index].period)
+        .filter(|&index| counts(policy, &book.payouts[index]))
+        .collect();
+    if counted.is_empty() {
+        return;
+    }
+    let net = Net::new(&book.payouts, &book.payout_reversals);
+    let deaths = KnownDeaths::of(book);
+    let mut events: Vec<(BusinessDate, Event)> = Vec::new();
+    for &(day, died_on) in deaths.changes() {
+        let month = died_on.map(BusinessDate::period);
+        events.push((day, Event::Died(month)));
+    }
+    for &index in &counted {
+        let period = book.payouts[index].period;
+        let steps = net.steps(index);
+        events.extend(steps.map(|(day, change)| (day, Event::Paid(period, change))));
+    }
+    let tolerance = policy.detector(Detector::DeceasedRecipient).tolerance;
+    let mut paid = PaidAfter::default();
+    let folded = fold(
+        events,
+        as_of,
+        &mut paid,
+        |paid, event| match *event {
+            Event::Died(month) => paid.died(month),
+            Event::Paid(period, change) => paid.add(period, change),
+        },
+        |paid, _| (paid.month.is_some() && tolerance < paid.sum).then_some(paid.sum),
+    );
+    verdict.wake_on_any(folded.next);
+    if let Some(episode) = folded.episode {
+        verdict.wake_on_any(next_fact(book, as_of));
+        verdict
+            .findings
+            .push(finding(book, policy, as_of, episode, &counted, &net));
+    }
+}
+
+/// Whether a payout may not go on after a death: it has an entry, which does not list its item as
+/// one for survivors.
+fn counts(policy: &Policy, payout: &Payout<'_>) -> bool {
+    policy
+        .benefit(payout.period)
+        .is_some_and(|entry| !entry.is_survivor_item(payout.item))
+}
+
+fn month_of_death(death: &Death<'_>) -> Period {
+    death.died_on.period()
+}
+
+enum Event {
+    /// The earliest month of death that is known, from now on.
+    Died(Option<Period>),
+    /// The net of a payout changes.
+    Paid(Period, Money),
+}
+
+/// What is left of payouts, by period, and of those after the month of death.
+#[derive(Default)]
+struct PaidAfter {
+    month: Option<Period>,
+    left: BTreeMap<Period, Money>,
+    sum: Money,
+}
+
+impl PaidAfter {
+    fn add(&mut self, period: Period, change: Money) {
+        *self.left.entry(period).or_default() += change;
+        if self.month.is_some_and(|month| month < period) {
+            self.sum += change;
+        }
+    }
+
+    /// At most 3600 periods are added up; and a month of death rarely changes.
+    fn died(&mut self, month: Option<Period>) {
+        if self.month != month {
+            self.month = month;
+            self.sum = month.map_or(Money::ZERO, |month| {
+                let later = (Bound::Excluded(month), Bound::Unbounded);
+                self.left.range(later).map(|(_, left)| *left).sum()
+            });
+        }
+    }
+}
+
+fn finding<'a>(
+    book: &PersonBook<'a>,
+    policy: &Policy,
+    as_of: BusinessDate,
+    episode: Episode,
+    counted: &[usize],
+    net: &Net<'_, Payout<'a>, PayoutReversal<'a>>,
+) -> Finding {
+    let evidence = evidence(book, as_of, counted, net);
+    let grade = grade(book, as_of);
+    Finding {
+        key: AlertKey {
+            detector: Detector::DeceasedRecipient,
+            subject: Subject::Person(book.person),
+            period: None,
+            item: None,
+        },
+        region: evidence.region(policy),
+        severity: grade.cap(severity_of(policy, Detector::DeceasedRecipient, &episode)),
+        episode,
+        evidence: evidence.ids(),
+        policy: None,
+        details: details! { "match": grade.as_str() },
+    }
+}
+
+/// Reports and cancellations, the payouts that count after the month of death, and their reversals.
+fn evidence<'a>(
+    book: &PersonBook<'a>,
+    as_of: BusinessDate,
+    counted: &[usize],
+    net: &Net<'_, Payout<'a>, PayoutReversal<'a>>,
+) -> Evidence<'a> {
+    let deaths = &book.deaths[..dated_up_to(&book.deaths, |death| death.date, as_of)];
+    let cancellations =
+        &book.cancellations[..dated_up_to(&book.cancellations, |cancelled| cancelled.date, as_of)];
+    let mut evidence = Evidence::default();
+    evidence.add_all(deaths);
+    evidence.add_all(cancellations);
+    let month = uncancelled(book, as_of)
+        .map(month_of_death)
+        .min()
+        .or_else(|| deaths.iter().map(month_of_death).min());
+    for &index in counted {
+        if month.is_some_and(|month| month < book.payouts[index].period) {
+            evidence.add_payout(net, index, as_of);
+        }
+    }
+    evidence
+}
+
+/// How well the reports fit, as of as-of, whether the alert is open or cleared.
+fn grade(book: &PersonBook<'_>, as_of: BusinessDate) -> Match {
+    let roster = &book.beneficiaries[..dated_up_to(&book.beneficiaries, |of| of.date, as_of)];
+    let Some(name) = roster.iter().rev().find_map(|record| plain(record.name)) else {
+        return Match::C;
+    };
+    let sources: BTreeSet<&str> = uncancelled(book, as_of)
+        .filter(|death| plain(death.name).is_some_and(|of_death| of_death == name))
+        .map(|death| death.source)
+        .collect();
+    match sources.len() {
+        0 => Match::C,
+        1 => Match::B,
+        _ => Match::A,
+    }
+}
+
+/// A name as names compare: after NFKC and without white space; an empty one is none.
+fn plain(name: Option<&str>) -> Option<String> {
+    let plain: String = name?.nfkc().filter(|c| !c.is_whitespace()).collect();
+    (!plain.is_empty()).then_some(plain)
+}
+
+/// The next fact that may change the evidence or the match.
+fn next_fact(book: &PersonBook<'_>, as_of: BusinessDate) -> Option<BusinessDate> {
+    let next = [
+        first_after(&book.deaths, |death| death.date, as_of),
+        first_after(&book.cancellations, |cancelled| cancelled.date, as_of),
+        first_after(&book.beneficiaries, |record| record.date, as_of),
+    ];
+    next.into_iter().flatten().min()
+}

@@ -1,0 +1,219 @@
+//! 未申报 (`undeclared`): is the enterprise in business and declares nothing?
+//!
+//! Law: Social Insurance Law (社会保险法) art. 60 (to declare on its own, on time), art. 62 (who does
+//! not declare owes 110% of the month before); declarations are monthly (社会保险费申报缴纳管理规定 art. 4).
+//! Key: enterprise, period. Reads: status records, declarations and payrolls of `tax.collection`.
+//! Holds from the day after due date and grace on until the period is declared, if the enterprise
+//! was active on the period's last day. Wakes when the next deadline has passed.
+
+use std::cell::LazyCell;
+use std::ops::Range;
+
+use domain::{
+    AlertKey, BusinessDate, Detector, EnterpriseStatus, Episode, Finding, Money, Period,
+    PolicyEntry, Rate, Subject,
+};
+use rules::{Contribution, Policy};
+
+use crate::arrears::owed;
+use crate::book::{Declaration, EnterpriseBook, Payroll, StatusRecord};
+use crate::episodes::{Folded, fold};
+use crate::evidence::{Evidence, details, severity_of};
+use crate::periods::{ByPeriod, first_after};
+use crate::under_declared_base::{contribution_of, expected};
+use crate::verdict::Verdict;
+
+/// Judges every period on whose last day the enterprise was active.
+pub fn judge(
+    book: &EnterpriseBook<'_>,
+    policy: &Policy,
+    as_of: BusinessDate,
+    verdict: &mut Verdict,
+) {
+    let Some(first_entry) = policy.contributions().first().map(|entry| entry.from) else {
+        return;
+    };
+    let declarations = ByPeriod::new(&book.declarations);
+    let payrolls = LazyCell::new(|| ByPeriod::new(&book.payrolls));
+    let mut declared = declarations.cursor();
+    let this_month = as_of.period();
+    verdict.wake_on_any(first_after(&book.statuses, |status| status.date, as_of));
+    for (at, status) in book.statuses.iter().enumerate() {
+        if status.status != EnterpriseStatus::Active {
+            continue;
+        }
+        let until = book.statuses.get(at + 1).map(|later| later.date);
+        let mut period = status.date.period().max(first_entry);
+        while period <= this_month && until.is_none_or(|until| period.last_day() < until) {
+            if let (Some(entry), Some(due)) =
+                (policy.contribution(period), policy.contribution_due(period))
+            {
+                let start = due.deadline.next();
+                let of_key = declared.seek(period);
+                let in_time = !of_key.is_empty() && declarations.get(of_key.start).date <= start;
+                if !in_time && as_of < start {
+                    verdict.wake_on(start);
+                } else if !in_time {
+                    let key = Key {
+                        book,
+                        policy,
+                        period,
+                        entry,
+                        start,
+                        status,
+                        declarations: &declarations,
+                        of_key,
+                        payrolls: &payrolls,
+                    };
+                    key.judge(as_of, verdict);
+                }
+            }
+            period = period.next();
+        }
+        if this_month < period {
+            // The periods from here on are due in the month after next at the earliest.
+            let first_deadline = this_month.next().next().first_day();
+            verdict.wake_on(first_deadline.next());
+        }
+    }
+}
+
+/// A period that the enterprise did not declare in time, with what applies to it.
+struct Key<'k, 'b, 'a> {
+    book: &'b EnterpriseBook<'a>,
+    policy: &'b Policy,
+    period: Period,
+    entry: &'b Contribution,
+    /// The day after the deadline.
+    start: BusinessDate,
+    /// The status in force on the period's last day.
+    status: &'b StatusRecord<'a>,
+    declarations: &'k ByPeriod<'b, Declaration<'a>>,
+    of_key: Range<usize>,
+    payrolls: &'k ByPeriod<'b, Payroll<'a>>,
+}
+
+/// What is known on a day.
+#[derive(Default)]
+struct Known<'b, 'a> {
+    is_declared: bool,
+    /// The latest declaration of the latest earlier period that has one and an entry.
+    earlier: Option<&'b Declaration<'a>>,
+    payroll: Option<&'b Payroll<'a>>,
+}
+
+enum Event<'b, 'a> {
+    DeadlinePassed,
+    Declared,
+    DeclaredEarlier(&'b Declaration<'a>),
+    Withheld(&'b Payroll<'a>),
+}
+
+impl<'b, 'a> Key<'_, 'b, 'a> {
+    fn judge(&self, as_of: BusinessDate, verdict: &mut Verdict) {
+        let mut known = Known::default();
+        let folded = self.fold(&mut known, as_of);
+        verdict.wake_on_any(folded.next);
+        if let Some(episode) = folded.episode {
+            verdict.findings.push(self.finding(episode, &known, as_of));
+        }
+    }
+
+    fn fold(&self, known: &mut Known<'b, 'a>, as_of: BusinessDate) -> Folded {
+        fold(
+            self.events(),
+            as_of,
+            known,
+            |known, event| match event {
+                Event::DeadlinePassed => {}
+                Event::Declared => known.is_declared = true,
+                Event::DeclaredEarlier(declaration) => {
+                    let is_later = |best: &Declaration<'_>| best.period <= declaration.period;
+                    if known.earlier.is_none_or(is_later) {
+                        known.earlier = Some(declaration);
+                    }
+                }
+                Event::Withheld(payroll) => known.payroll = Some(payroll),
+            },
+            |known, day| (self.start <= day && !known.is_declared).then(|| self.amount(known)),
+        )
+    }
+
+    fn amount(&self, known: &Known<'_, '_>) -> Money {
+        let earlier = known.earlier.and_then(|declaration| {
+            let entry = self.policy.contribution(declaration.period)?;
+            Some(Rate::round(owed(entry, declaration.base).fen() * 110, 100))
+        });
+        let withheld = || {
+            let payroll = known.payroll?;
+            Some(contribution_of(
+                expected(self.entry, payroll),
+                self.entry.both_rates(),
+            ))
+        };
+        earlier.or_else(withheld).unwrap_or(Money::ZERO)
+    }
+
+    fn events(&self) -> Vec<(BusinessDate, Event<'b, 'a>)> {
+        let mut events = vec![(self.start, Event::DeadlinePassed)];
+        let of_key = self.declarations.records(self.of_key.clone());
+        events.extend(of_key.map(|declaration| (declaration.date, Event::Declared)));
+        let earlier = self.earlier_declarations().into_iter().rev();
+        events.extend(earlier.map(|record| (record.date, Event::DeclaredEarlier(record))));
+        let payrolls = self.payrolls.records(self.payrolls.places(self.period));
+        events.extend(payrolls.map(|payroll| (payroll.date, Event::Withheld(payroll))));
+        events
+    }
+
+    /// The declarations of earlier periods that may decide the amount, the latest period first:
+    /// back to the one that decides on the first day. Those before it never come to bear.
+    fn earlier_declarations(&self) -> Vec<&'b Declaration<'a>> {
+        let mut found = Vec::new();
+        for declaration in self.declarations.records(0..self.of_key.start).rev() {
+            if self.policy.contribution(declaration.period).is_none() {
+                break;
+            }
+            found.push(declaration);
+            if declaration.date <= self.start {
+                break;
+            }
+        }
+        found
+    }
+
+    fn finding(&self, episode: Episode, known: &Known<'b, 'a>, as_of: BusinessDate) -> Finding {
+        let mut evidence = Evidence::default();
+        evidence.add(self.status);
+        let of_key = self.declarations.records(self.of_key.clone());
+        let of_key = of_key.take_while(|declaration| declaration.date <= as_of);
+        evidence.add_all(of_key);
+        let (basis, basis_period) = match (known.earlier, known.payroll) {
+            (Some(declaration), _) => {
+                evidence.add(declaration);
+                ("declaration", Some(declaration.period.to_string()))
+            }
+            (None, Some(payroll)) => {
+                evidence.add(payroll);
+                ("payroll", Some(payroll.period.to_string()))
+            }
+            (None, None) => ("none", None),
+        };
+        Finding {
+            key: AlertKey {
+                detector: Detector::Undeclared,
+                subject: Subject::Enterprise(self.book.enterprise),
+                period: Some(self.period),
+                item: None,
+            },
+            region: evidence.region(self.policy),
+            severity: severity_of(self.policy, Detector::Undeclared, &episode),
+            episode,
+            evidence: evidence.ids(),
+            policy: Some(PolicyEntry {
+                table: "contribution",
+                from: self.entry.from,
+            }),
+            details: details! { "basis": basis, "basis_period": basis_period },
+        }
+    }
+}
