@@ -1,0 +1,10 @@
+//! Mail: the table of the configuration, the words, the letter, and the task that sends it.
+//!
+//! A mail is made when it is sent, from the telling that the store keeps for ever: the same telling
+//! gives the same mail. What a mail says is for eyes that need not see a full resident ID number.
+
+pub mod config;
+pub mod message_id;
+pub mod text;
+
+pub use config::{MailConfig, MailConfigErrors};

@@ -1,0 +1,233 @@
+//! The outbox of mails, as its sender sees it: claim what is due, say what became of it.
+//!
+//! A row is `pending`, `sending`, `sent` or `failed`. A row that is found `sending` at the start was
+//! under way when the process ended: nobody knows whether it arrived, and it is sent once more with
+//! the same Message-ID. Mails on one alert to one recipient go out in the order of the tellings.
+
+use std::path::Path;
+
+use domain::Severity;
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, TransactionBehavior, params};
+
+use super::read::{outbox, telling};
+use super::{Channel, Outbox, StoreError, Telling, connect, severity_of, word};
+use crate::routing::Language;
+
+/// The sender's own connection to the store.
+pub struct MailQueue {
+    connection: Connection,
+}
+
+/// A mail to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Letter {
+    /// Names it in the queue.
+    pub seq: i64,
+    /// To whom.
+    pub address: String,
+    /// The recipient's name; may be empty.
+    pub name: String,
+    /// The language to write in.
+    pub language: Language,
+    /// Without angle brackets; the same at every attempt.
+    pub message_id: String,
+    /// How often it was tried before.
+    pub attempts: u32,
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// Of what.
+    pub content: Content,
+}
+
+/// What a mail is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// One telling.
+    Single(Box<Telling>),
+    /// Many.
+    Digest(Digest),
+}
+
+/// What a digest is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Digest {
+    /// How many tellings of each severity, the gravest first.
+    pub counts: Vec<(Severity, u64)>,
+    /// The gravest and largest of them.
+    pub shown: Vec<Telling>,
+}
+
+impl Digest {
+    /// Rows that are shown at most.
+    pub const SHOWN_MAX: u32 = 50;
+
+    /// How many tellings in all.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().map(|(_, count)| count).sum()
+    }
+}
+
+/// What became of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The server took it.
+    Sent,
+    /// Refused for good.
+    Failed(String),
+    /// To be tried again.
+    Retry {
+        /// Not before.
+        due: Timestamp,
+        /// Why.
+        error: String,
+    },
+}
+
+impl MailQueue {
+    /// Opens the queue of a store that is there. One process has one.
+    pub fn open(path: &Path) -> Result<MailQueue, StoreError> {
+        Ok(MailQueue {
+            connection: connect(path, true)?,
+        })
+    }
+
+    /// Takes back what was under way when the process last ended, and says how much it was: as many
+    /// mails may arrive twice.
+    pub fn recover(&mut self) -> Result<usize, StoreError> {
+        Ok(self.connection.execute(
+            "UPDATE mail SET state = 'pending' WHERE state = 'sending'",
+            [],
+        )?)
+    }
+
+    /// Claims at most `limit` mails that are due, the oldest first.
+    pub fn claim(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Letter>, StoreError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut letters = Vec::new();
+        {
+            // A digest has no alert: `IS` lets digests wait for digests.
+            let mut select = transaction.prepare_cached(
+                "SELECT m.seq, r.address, r.name, r.language, m.message_id, m.attempts, m.since,
+                     m.alert IS NULL
+                 FROM mail m JOIN recipients r ON r.n = m.recipient
+                 WHERE m.state = 'pending' AND m.due <= ?1 AND NOT EXISTS (
+                     SELECT 1 FROM mail e
+                     WHERE e.recipient = m.recipient AND e.alert IS m.alert AND e.seq < m.seq
+                       AND e.state IN ('pending', 'sending'))
+                 ORDER BY m.seq LIMIT ?2",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut rows = select.query(params![now.as_millisecond(), limit])?;
+            while let Some(row) = rows.next()? {
+                letters.push(letter(&transaction, row)?);
+            }
+            let mut update = transaction.prepare_cached(
+                "UPDATE mail SET state = 'sending', attempts = attempts + 1 WHERE seq = ?1",
+            )?;
+            for letter in &letters {
+                update.execute([letter.seq])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(letters)
+    }
+
+    /// Records what became of mails that were claimed.
+    pub fn settle(
+        &mut self,
+        outcomes: &[(i64, Outcome)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (seq, outcome) in outcomes {
+            let (state, due, error) = match outcome {
+                Outcome::Sent => ("sent", None, None),
+                Outcome::Failed(error) => ("failed", None, Some(error)),
+                Outcome::Retry { due, error } => {
+                    ("pending", Some(due.as_millisecond()), Some(error))
+                }
+            };
+            transaction
+                .prepare_cached(
+                    "UPDATE mail SET state = ?2, due = coalesce(?3, due), last_error = ?4,
+                         settled = CASE WHEN ?3 IS NULL THEN ?5 END
+                     WHERE seq = ?1 AND state = 'sending'",
+                )?
+                .execute(params![seq, state, due, error, now.as_millisecond()])?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// When the next pending mail is due.
+    pub fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let due: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT min(due) FROM mail WHERE state = 'pending'")?
+            .query_row([], |row| row.get(0))?;
+        Ok(due.map(super::time_of))
+    }
+
+    /// What waits, and what was given up.
+    pub fn outbox(&self) -> Result<Outbox, StoreError> {
+        outbox(&self.connection, Channel::Mail)
+    }
+}
+
+fn letter(connection: &Connection, row: &Row<'_>) -> Result<Letter, StoreError> {
+    let seq = row.get(0)?;
+    let is_digest: bool = row.get(7)?;
+    Ok(Letter {
+        seq,
+        address: row.get(1)?,
+        name: row.get(2)?,
+        language: word(row.get_ref(3)?.as_str(), Language::parse)?,
+        message_id: row.get(4)?,
+        attempts: row.get(5)?,
+        since: super::time_of(row.get(6)?),
+        content: if is_digest {
+            Content::Digest(digest(connection, seq)?)
+        } else {
+            let mut tellings = tellings(connection, seq, 1)?;
+            let telling = tellings
+                .pop()
+                .ok_or_else(|| StoreError::Value(format!("mail {seq} without content")))?;
+            Content::Single(Box::new(telling))
+        },
+    })
+}
+
+fn digest(connection: &Connection, mail: i64) -> Result<Digest, StoreError> {
+    let mut counts = Vec::new();
+    let mut select = connection.prepare_cached(
+        "SELECT h.severity, count(*) FROM mail_content c JOIN alert_history h ON h.seq = c.history
+         WHERE c.mail = ?1 GROUP BY h.severity ORDER BY h.severity DESC",
+    )?;
+    let mut rows = select.query([mail])?;
+    while let Some(row) = rows.next()? {
+        counts.push((severity_of(row.get(0)?)?, row.get(1)?));
+    }
+    Ok(Digest {
+        counts,
+        shown: tellings(connection, mail, Digest::SHOWN_MAX)?,
+    })
+}
+
+fn tellings(connection: &Connection, mail: i64, limit: u32) -> Result<Vec<Telling>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT h.seq, h.json, h.revision, h.kind, h.cause, h.told_at, b.json, b.kind
+         FROM mail_content c JOIN alert_history h ON h.seq = c.history
+         LEFT JOIN alert_history b ON b.alert = h.alert AND b.revision = h.revision - 1
+         WHERE c.mail = ?1 ORDER BY h.severity DESC, h.weight_fen DESC, h.seq LIMIT ?2",
+    )?;
+    let mut rows = select.query(params![mail, limit])?;
+    let mut tellings = Vec::new();
+    while let Some(row) = rows.next()? {
+        tellings.push(telling(row)?);
+    }
+    Ok(tellings)
+}

@@ -1,0 +1,358 @@
+//! The store: one SQLite file with the alerts, their history, what is still to be told to whom, and
+//! up to where the feeds were read.
+//!
+//! An epoch is committed in one transaction (WAL, `synchronous=FULL`): what was found, what is to be
+//! told, and the offsets appear together or not at all. One [`Store`] writes epochs and owns the
+//! file; the senders of mail and topic have a connection each ([`MailQueue`], [`TopicQueue`]), and
+//! whoever only looks has a [`Reader`]. Knows no feed, no network, no clock.
+
+mod epoch;
+mod error;
+mod mail_queue;
+mod read;
+mod tally;
+mod topic_queue;
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{AlertKey, BusinessDate, Detector, RegionCode, Severity, Subject};
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+use tokio::sync::Notify;
+
+use crate::batch::{EpochBatch, FeedAsOf, FeedTotals, PartitionOffset};
+use crate::identity::AlertIdentity;
+use crate::routing::Routing;
+
+pub use epoch::{Committed, Told};
+pub use error::StoreError;
+pub use mail_queue::{Content, Digest, Letter, MailQueue, Outcome};
+pub use read::{AlertFilter, AlertRow, Channel, Outbox, Reader, Telling};
+pub use tally::Tallies;
+pub use topic_queue::{PendingLetter, PendingTelling, TopicQueue};
+
+/// How long a connection waits for another one's write before it is an error.
+const BUSY: Duration = Duration::from_secs(5);
+/// More than there are different statements, so that each is prepared once.
+const STATEMENTS: usize = 64;
+/// Each step is applied once, in one transaction; a step is never edited, only followed.
+const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
+
+/// The one writer of epochs. See the module.
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+    identity: AlertIdentity,
+    tallies: Tallies,
+    wakers: Wakers,
+    /// Locked for as long as the store lives.
+    _lock: File,
+}
+
+/// Rung when an epoch has left something to be sent.
+#[derive(Clone, Debug, Default)]
+pub struct Wakers {
+    /// For the sender of mails.
+    pub mail: Arc<Notify>,
+    /// For the publisher of topics.
+    pub topic: Arc<Notify>,
+}
+
+impl Store {
+    /// Opens the store, and makes file and folder (readable by the owner alone) if they are not there.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if another process has it open, [`StoreError::ForeignIdentity`] if its
+    /// alerts were named under another secret, [`StoreError::Schema`] if a newer version wrote it.
+    pub fn open(path: &Path, identity: &AlertIdentity) -> Result<Store, StoreError> {
+        let lock = claim_file(path)?;
+        let mut connection = connect(path, true)?;
+        // WAL: readers and the senders do not wait for an epoch. FULL: a committed epoch survives
+        // the loss of power, NORMAL would lose the last ones.
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        Migrations::from_slice(MIGRATIONS)
+            .to_latest(&mut connection)
+            .map_err(|error| match error {
+                rusqlite_migration::Error::RusqliteError { err, .. } => StoreError::from(err),
+                other => StoreError::Schema(Box::new(other)),
+            })?;
+        bind_identity(&mut connection, identity)?;
+        let tallies = Tallies::load(&connection)?;
+        Ok(Store {
+            connection,
+            path: path.to_owned(),
+            identity: identity.clone(),
+            tallies,
+            wakers: Wakers::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Commits what an epoch changed: everything in the batch, or on an error nothing of it.
+    ///
+    /// What is told follows from the difference to what is stored, so that the same findings once
+    /// more tell nothing. `now` is the wall clock's, for the rows of the outboxes.
+    ///
+    /// # Panics
+    /// If the counts of a feed do not add up: read = accepted + redelivered + rejected.
+    ///
+    /// # Errors
+    /// See [`StoreError::is_retryable`]: then the same batch may be committed again.
+    pub fn commit(
+        &mut self,
+        batch: &EpochBatch,
+        routing: &Routing,
+        now: Timestamp,
+    ) -> Result<Committed, StoreError> {
+        self.write(batch, routing, now, epoch::Extent::Changes)
+    }
+
+    /// As [`Store::commit`], for a batch whose updates are all findings that there are, e.g. after a
+    /// restart that read the feeds again from the start: whatever is stored and not among them is
+    /// withdrawn. Nothing may be committed between the start of such a reading and its end, or
+    /// people would be told of verdicts on half of the facts.
+    pub fn reconcile(
+        &mut self,
+        batch: &EpochBatch,
+        routing: &Routing,
+        now: Timestamp,
+    ) -> Result<Committed, StoreError> {
+        self.write(batch, routing, now, epoch::Extent::Everything)
+    }
+
+    fn write(
+        &mut self,
+        batch: &EpochBatch,
+        routing: &Routing,
+        now: Timestamp,
+        extent: epoch::Extent,
+    ) -> Result<Committed, StoreError> {
+        // INVARIANT 1: nothing is dropped uncounted.
+        for totals in &batch.feeds {
+            assert!(totals.balances(), "counts that do not add up: {totals:?}");
+        }
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut writer = epoch::Writer::new(
+            &transaction,
+            &self.identity,
+            routing,
+            batch.epoch,
+            now,
+            self.tallies.clone(),
+        )?;
+        writer.batch(batch, extent)?;
+        let (committed, tallies) = writer.finish()?;
+        transaction.commit()?;
+        self.tallies = tallies;
+        if committed.mails > 0 {
+            self.wakers.mail.notify_one();
+        }
+        if committed.to_topic > 0 {
+            self.wakers.topic.notify_one();
+        }
+        Ok(committed)
+    }
+
+    /// What is counted over the committed rows.
+    pub const fn tallies(&self) -> &Tallies {
+        &self.tallies
+    }
+
+    /// What the senders wait on.
+    pub fn wakers(&self) -> Wakers {
+        self.wakers.clone()
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Names this store among all, in 32 hexadecimal digits; drawn when it was made.
+    pub fn instance(&self) -> Result<String, StoreError> {
+        meta(&self.connection, INSTANCE)?
+            .ok_or_else(|| StoreError::Value("no instance in `meta`".to_owned()))
+    }
+
+    /// The present business date of the last epoch that had one.
+    pub fn present(&self) -> Result<Option<BusinessDate>, StoreError> {
+        meta(&self.connection, PRESENT)?
+            .map(|date| word(Ok(date.as_str()), |d| BusinessDate::parse(d.as_bytes())))
+            .transpose()
+    }
+
+    /// Where each partition is to be read on, by topic and partition.
+    pub fn offsets(&self) -> Result<Vec<PartitionOffset>, StoreError> {
+        read::offsets(&self.connection)
+    }
+
+    /// How far each feed is complete, by topic and region.
+    pub fn feed_as_of(&self) -> Result<Vec<FeedAsOf>, StoreError> {
+        read::feed_as_of(&self.connection)
+    }
+
+    /// The counts of each partition.
+    pub fn feed_totals(&self) -> Result<Vec<FeedTotals>, StoreError> {
+        read::feed_totals(&self.connection)
+    }
+
+    /// A connection that only reads.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::open(&self.path)
+    }
+}
+
+const INSTANCE: &str = "instance";
+const IDENTITY: &str = "identity";
+const PRESENT: &str = "present";
+
+/// Makes the file if it is not there, and locks its neighbour `.lock` against a second process.
+fn claim_file(path: &Path) -> Result<File, StoreError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| StoreError::File { path, source }
+    };
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        make_folder(folder).map_err(failed(folder))?;
+    }
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let lock_path = PathBuf::from(lock_path);
+    let lock = private_file(&lock_path).map_err(failed(&lock_path))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Err(StoreError::InUse(path.to_owned())),
+        Err(std::fs::TryLockError::Error(source)) => return Err(failed(&lock_path)(source)),
+    }
+    // SQLite gives its side files the rights of the main one.
+    private_file(path).map_err(failed(path))?;
+    Ok(lock)
+}
+
+/// Opens or makes a file that its owner alone may read.
+fn private_file(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+            tracing::warn!(path = %path.display(), "others may read a file with personal data: set its mode to 0600");
+        }
+    }
+    Ok(file)
+}
+
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// A connection to a store that is there.
+fn connect(path: &Path, writes: bool) -> Result<Connection, StoreError> {
+    let access = if writes {
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    };
+    // A connection stays in one thread at a time: Rust sees to it, SQLite need not.
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    if writes {
+        connection.pragma_update(None, "synchronous", "FULL")?;
+    }
+    Ok(connection)
+}
+
+/// Binds a new store to the secret of its alerts' ids, or compares an old one's.
+///
+/// Under another secret every alert would have another id: all would be withdrawn and raised again.
+fn bind_identity(connection: &mut Connection, identity: &AlertIdentity) -> Result<(), StoreError> {
+    let probe = AlertKey {
+        detector: Detector::ALL[0],
+        subject: Subject::Transfer(String::new()),
+        period: None,
+        item: Some("identity of the store".to_owned()),
+    };
+    let mark = identity.id(&probe);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    match meta(&transaction, IDENTITY)? {
+        Some(known) if known == mark => {}
+        Some(_) => return Err(StoreError::ForeignIdentity),
+        None => {
+            set_meta(&transaction, IDENTITY, &mark)?;
+            let instance: String =
+                transaction.query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0))?;
+            set_meta(&transaction, INSTANCE, &instance)?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {
+    let mut select = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+    Ok(select.query_row([key], |row| row.get(0)).optional()?)
+}
+
+fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
+        .execute([key, value])?;
+    Ok(())
+}
+
+/// A word of the store as the thing that it names.
+fn word<T>(
+    text: rusqlite::types::FromSqlResult<&str>,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, StoreError> {
+    let text = text.map_err(|error| StoreError::Value(error.to_string()))?;
+    parse(text).ok_or_else(|| StoreError::Value(format!("`{text}`")))
+}
+
+fn severity_of(number: u8) -> Result<Severity, StoreError> {
+    Severity::ALL
+        .get(usize::from(number))
+        .copied()
+        .ok_or_else(|| StoreError::Value(format!("severity {number}")))
+}
+
+/// A region's code as the store has it.
+fn region_of(text: rusqlite::types::FromSqlResult<&str>) -> Result<RegionCode, StoreError> {
+    word(text, |code| RegionCode::parse(code.as_bytes()))
+}
+
+/// Milliseconds since 1970 as a time; what lies outside of all calendars is the beginning.
+fn time_of(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Fen as SQLite can sort it.
+fn saturated(money: domain::Money) -> i64 {
+    i64::try_from(money.fen()).unwrap_or(if money.is_positive() {
+        i64::MAX
+    } else {
+        i64::MIN
+    })
+}
+
+#[cfg(test)]
+mod tests;
