@@ -1,0 +1,58 @@
+"""A mail server that accepts everything and keeps it: one JSON file a message, in the folder that it is told.
+
+Usage: smtp_peer.py FOLDER. It listens on a free port of the loopback address and writes the number into FOLDER/port
+once it listens. While the file FOLDER/refuse is there, every recipient whose address begins with its content is
+refused for ever (550); while FOLDER/delay is there, for the time being (451).
+"""
+
+import asyncio
+import base64
+import json
+import pathlib
+import sys
+
+from aiosmtpd.smtp import SMTP
+
+
+def begins_with_content_of(file, address):
+    return file.exists() and address.startswith(file.read_text(encoding="utf-8").strip())
+
+
+class Keeper:
+    def __init__(self, folder):
+        self.folder = folder
+        self.count = 0
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if begins_with_content_of(self.folder / "refuse", address):
+            return "550 5.1.1 no such mailbox"
+        if begins_with_content_of(self.folder / "delay", address):
+            return "451 4.3.0 try again later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        self.count += 1
+        message = {
+            "from": envelope.mail_from,
+            "to": envelope.rcpt_tos,
+            "data": base64.b64encode(envelope.original_content).decode("ascii"),
+        }
+        half = self.folder / "message.half"
+        half.write_text(json.dumps(message), encoding="utf-8")
+        half.rename(self.folder / f"{self.count:08}.json")
+        return "250 OK"
+
+
+async def serve(folder):
+    loop = asyncio.get_running_loop()
+    keeper = Keeper(folder)
+    server = await loop.create_server(lambda: SMTP(keeper, enable_SMTPUTF8=True), "127.0.0.1", 0)
+    half = folder / "port.half"
+    half.write_text(str(server.sockets[0].getsockname()[1]), encoding="ascii")
+    half.rename(folder / "port")
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(pathlib.Path(sys.argv[1])))
