@@ -13,7 +13,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --locked --profile dist --package fundwatch \
     && install -D target/dist/fundwatch /out/fundwatch
 
-FROM debian:bookworm-20261110-slim
+FROM debian:12.12-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libssl3 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
