@@ -6,6 +6,9 @@
 use std::cell::RefCell;
 use std::fmt;
 
+/// How many characters of a line that is no TOML are shown.
+const SHOWN_MAX: usize = 80;
+
 /// One thing that is wrong with a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError {
@@ -69,6 +72,8 @@ impl From<PolicyError> for PolicyErrors {
 pub(crate) struct Report<'t> {
     file: &'t str,
     text: &'t str,
+    /// Where each line but the first begins.
+    line_starts: Vec<usize>,
     errors: RefCell<Vec<PolicyError>>,
 }
 
@@ -78,14 +83,14 @@ impl<'t> Report<'t> {
         Report {
             file,
             text,
+            line_starts: text.match_indices('\n').map(|(at, _)| at + 1).collect(),
             errors: RefCell::new(Vec::new()),
         }
     }
 
     /// The line, from 1, that the byte at `offset` is in.
     pub(crate) fn line(&self, offset: usize) -> usize {
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        1 + before.iter().filter(|&&byte| byte == b'\n').count()
+        1 + self.line_starts.partition_point(|&start| start <= offset)
     }
 
     /// The text itself.
@@ -108,13 +113,16 @@ impl<'t> Report<'t> {
         });
     }
 
-    /// Notes that the text itself is no TOML at `offset`.
+    /// Notes that the text itself is no TOML at `offset`; shows the line, and so the key.
     pub(crate) fn add_syntax(&self, offset: usize, message: &str) {
+        let line = self.line(offset);
+        let shown = self.text.lines().nth(line - 1).unwrap_or_default().trim();
+        let shown: String = shown.chars().take(SHOWN_MAX).collect();
         self.errors.borrow_mut().push(PolicyError {
             file: self.file.to_owned(),
-            line: Some(self.line(offset)),
+            line: Some(line),
             key: None,
-            message: message.to_owned(),
+            message: format!("{message} in `{}`", shown.escape_debug()),
         });
     }
 

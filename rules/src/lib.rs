@@ -9,6 +9,7 @@ mod dated;
 mod error;
 mod policy;
 mod read;
+mod ready;
 mod section;
 mod value;
 
@@ -18,3 +19,4 @@ pub use error::{PolicyError, PolicyErrors};
 pub use policy::{
     Benefit, Contribution, DetectorSettings, Policy, Pool, Region, Remittance, Surcharge,
 };
+pub use ready::HUANGSHAN;

@@ -217,11 +217,12 @@ impl<'a, 't> Section<'a, 't> {
 
 /// What to say of a name that is not among those allowed.
 fn unknown(name: &str, allowed: &[&str]) -> String {
-    let hint = nearest(name, allowed)
-        .map(|meant| format!("; did you mean `{meant}`?"))
-        .unwrap_or_default();
+    let hint = match nearest(name, allowed) {
+        Some(meant) => format!(" did you mean `{meant}`?"),
+        None => String::new(),
+    };
     let allowed: Vec<_> = allowed.iter().map(|name| format!("`{name}`")).collect();
-    format!("unknown key{hint}; allowed: {}", allowed.join(", "))
+    format!("unknown key;{hint} allowed: {}", allowed.join(", "))
 }
 
 /// The allowed name that a misspelt one is nearest to, if it is near enough.
