@@ -218,3 +218,198 @@ impl Account<'_> {
         self.declared.map_or(Money::ZERO, |owed| owed - self.paid)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, day, enterprise, policy};
+
+    #[test]
+    fn holds_from_the_day_after_the_due_date() {
+        let book = enterprise("declared D1 2024-03-05 2024-02 15 100000");
+        let plain = policy(&[], "");
+        let wake = check(judge, &book, &plain, "2024-03-15", &[]);
+        assert_eq!(wake, Some(day("2024-03-16")));
+        // 16 to 20 March: 5 days of 24000 at 0.0005. It grows by the day.
+        let open = "2024-02 - 2024-03-16.. 24000.00 peak 24000.00 x1 yellow 341002 \
+            contribution@2019-05 [tax.collection/D1] {\"surcharge\":\"60.00\"}";
+        let wake = check(judge, &book, &plain, "2024-03-20", &[open]);
+        assert_eq!(wake, Some(day("2024-03-21")));
+    }
+
+    #[test]
+    fn paid_in_time_is_dull() {
+        let plain = policy(&[], "");
+        let book = enterprise(
+            "declared D1 2024-03-05 2024-02 15 100000
+             declared D2 2024-04-05 2024-02 15 99999
+             paid P1 2024-03-14 2024-02 20000
+             paid P2 2024-03-16 2024-02 4000",
+        );
+        for as_of in ["2024-03-13", "2024-03-16", "2024-12-31"] {
+            assert_eq!(check(judge, &book, &plain, as_of, &[]), None);
+        }
+    }
+
+    #[test]
+    fn episodes_of_parts_and_a_reversal() {
+        let book = enterprise(
+            "declared D1 2024-03-05 2024-02 15 100000
+             paid P1 2024-03-14 2024-02 10000
+             paid P2 2024-03-20 2024-02 14000
+             back V1 2024-03-25 2024-02 P2 14000 @2
+             paid P3 2024-03-28 2024-02 4000",
+        );
+        // 14000 on 16..19 and 25..27 March, 10000 on 28..31: 138000 x 0.0005.
+        let open = "2024-02 - 2024-03-25.. 10000.00 peak 14000.00 x2 yellow 341002 \
+            contribution@2019-05 [tax.collection/D1 tax.collection/P1 tax.collection/P2 \
+            tax.collection/P3 tax.collection/V1] {\"surcharge\":\"69.00\"}";
+        check(judge, &book, &policy(&[], ""), "2024-03-31", &[open]);
+        // On 03-27 the reversal is the latest fact: its region.
+        let latest_reversal = "2024-02 - 2024-03-25.. 14000.00 peak 14000.00 x2 yellow 341021 \
+            contribution@2019-05 [tax.collection/D1 tax.collection/P1 tax.collection/P2 \
+            tax.collection/V1] {\"surcharge\":\"49.00\"}";
+        check(
+            judge,
+            &book,
+            &policy(&[], ""),
+            "2024-03-27",
+            &[latest_reversal],
+        );
+    }
+
+    #[test]
+    fn a_reversal_works_from_its_payment_on_and_for_its_key_only() {
+        let book = enterprise(
+            "back V1 2024-03-10 2024-02 P1 5000
+             paid P1 2024-03-12 2024-02 24000
+             declared D1 2024-03-05 2024-02 15 100000
+             back V2 2024-03-13 2024-02 NOPE 24000
+             back V3 2024-03-13 2024-01 P1 24000",
+        );
+        let open = "2024-02 - 2024-03-16.. 5000.00 peak 5000.00 x1 blue 341002 \
+            contribution@2019-05 [tax.collection/D1 tax.collection/P1 tax.collection/V1] \
+            {\"surcharge\":\"7.50\"}";
+        check(judge, &book, &policy(&[], ""), "2024-03-18", &[open]);
+    }
+
+    #[test]
+    fn no_more_is_taken_back_than_was_paid() {
+        let book = enterprise(
+            "declared D1 2024-03-05 2024-02 1 1000
+             paid P1 2024-03-10 2024-02 100
+             paid P2 2024-03-11 2024-02 40
+             back P1 2024-03-12 2024-02 P1 70
+             back V2 2024-03-12 2024-02 P1 70",
+        );
+        // The reversal P1 and the payment P1 are one line of evidence. 240 - 0 - 40.
+        let open = "2024-02 - 2024-03-16.. 200.00 peak 200.00 x1 blue 341002 \
+            contribution@2019-05 [tax.collection/D1 tax.collection/P1 tax.collection/P2 \
+            tax.collection/V2] {\"surcharge\":\"0.10\"}";
+        check(judge, &book, &policy(&[], ""), "2024-03-16", &[open]);
+    }
+
+    #[test]
+    fn a_late_declaration_owes_from_its_date_on() {
+        let book = enterprise("declared D1 2024-04-02 2024-02 8 50000");
+        let open = "2024-02 - 2024-04-02.. 12000.00 peak 12000.00 x1 yellow 341002 \
+            contribution@2019-05 [tax.collection/D1] {\"surcharge\":\"24.00\"}";
+        check(judge, &book, &policy(&[], ""), "2024-04-05", &[open]);
+    }
+
+    #[test]
+    fn the_due_date_moves_and_the_grace_does_not() {
+        let calendar = policy(
+            &[
+                ("holidays = []", "holidays = [\"2024-06-17\"]"),
+                (
+                    "due_day = 15\ngrace_days = 0",
+                    "due_day = 15\ngrace_days = 1",
+                ),
+            ],
+            "",
+        );
+        let book = enterprise("declared D1 2024-06-03 2024-05 1 1000");
+        // 06-15 is a Saturday, 06-17 a holiday: due 06-18, grace to 06-19, surcharge from 06-19.
+        let open = "2024-05 - 2024-06-20.. 240.00 peak 240.00 x1 blue 341002 \
+            contribution@2019-05 [tax.collection/D1] {\"surcharge\":\"18.60\"}";
+        check(judge, &book, &calendar, "2024-11-20", &[open]);
+    }
+
+    #[test]
+    fn the_surcharge_is_that_of_each_day() {
+        let old = policy(
+            &[
+                (
+                    "[[contribution]]\nfrom = \"2019-05\"",
+                    "[[contribution]]\nfrom = \"2005-01\"",
+                ),
+                ("due_day = 15", "due_day = 31"),
+            ],
+            "[[surcharge]]\nfrom = \"1999-01-22\"\ndaily = \"0.002\"\n",
+        );
+        let book = enterprise(
+            "declared D1 2011-05-10 2011-04 100 416666.67
+             paid P1 2011-08-01 2011-04 100000",
+        );
+        // Due 31 May 2011: 30 days of June at 200, 31 of July at 50.
+        let cleared = "2011-04 - 2011-06-01..2011-08-01 0.00 peak 100000.00 x1 orange 341002 \
+            contribution@2005-01 [tax.collection/D1 tax.collection/P1] {\"surcharge\":\"7550.00\"}";
+        let wake = check(judge, &book, &old, "2011-08-05", &[cleared]);
+        assert_eq!(wake, None);
+    }
+
+    #[test]
+    fn rounding_is_half_away_from_zero_of_both_rates_together() {
+        let rates = policy(
+            &[
+                ("employer_rate = \"0.16\"", "employer_rate = \"0.165\""),
+                ("employee_rate = \"0.08\"", "employee_rate = \"0.085\""),
+            ],
+            "",
+        );
+        let entry = rates
+            .contribution(crate::testing::month("2024-02"))
+            .unwrap();
+        for (base, amount) in [
+            ("1", "0.25"),
+            ("0.02", "0.01"),
+            ("0.01", "0.00"),
+            ("999999999999.98", "250000000000.00"),
+        ] {
+            let (base, amount) = (crate::testing::yuan(base), crate::testing::yuan(amount));
+            assert_eq!(owed(entry, base), amount);
+            assert!(owes_at_most(entry, base, amount));
+            assert!(!owes_at_most(entry, base, amount - Money::from_fen(1)));
+        }
+    }
+
+    #[test]
+    fn amounts_up_to_the_tolerance_do_not_hold_but_bear_surcharge() {
+        let tolerant = policy(&[], "[detectors.arrears]\ntolerance = \"100.00\"\n");
+        let book = enterprise(
+            "declared D1 2024-03-05 2024-02 1 1000
+             paid P1 2024-03-18 2024-02 140",
+        );
+        // 240 on 16 and 17 March, 100 on 18 and 19: 680 x 0.0005.
+        let cleared = "2024-02 - 2024-03-16..2024-03-18 0.00 peak 240.00 x1 blue 341002 \
+            contribution@2019-05 [tax.collection/D1 tax.collection/P1] {\"surcharge\":\"0.34\"}";
+        let wake = check(judge, &book, &tolerant, "2024-03-19", &[cleared]);
+        assert_eq!(wake, Some(day("2024-03-20")));
+    }
+
+    #[test]
+    fn facts_after_as_of_do_not_count() {
+        let book = enterprise(
+            "declared D1 2024-03-05 2024-02 15 100000
+             paid P1 2024-03-10 2024-02 10000
+             paid P2 2024-03-21 2024-02 14000
+             declared D2 2024-04-01 2024-02 15 1
+             back V1 2024-03-21 2024-02 P1 10000",
+        );
+        let open = "2024-02 - 2024-03-16.. 14000.00 peak 14000.00 x1 yellow 341002 \
+            contribution@2019-05 [tax.collection/D1 tax.collection/P1] {\"surcharge\":\"35.00\"}";
+        let wake = check(judge, &book, &policy(&[], ""), "2024-03-20", &[open]);
+        assert_eq!(wake, Some(day("2024-03-21")));
+    }
+}

@@ -230,3 +230,190 @@ fn next_fact(book: &PersonBook<'_>, as_of: BusinessDate) -> Option<BusinessDate>
     ];
     next.into_iter().flatten().min()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, day, person, policy};
+
+    #[test]
+    fn months_after_the_death_but_for_survivors() {
+        let book = person(
+            "payout Y1 2024-01-19 2024-01 basic_pension regular 3000
+             payout Y2 2024-02-20 2024-02 basic_pension regular 3000
+             payout Y3 2024-03-20 2024-03 basic_pension regular 3000 @2
+             payout Y4 2024-03-10 2024-02 funeral_grant lump_sum 5000
+             payout Y5 2024-03-20 2024-03 survivor_pension regular 800
+             payout Y6 2024-03-21 2024-03 gift lump_sum 70
+             death C1 2024-03-05 2024-01-15 crematorium -",
+        );
+        let open = "- - 2024-03-05.. 6070.00 peak 6070.00 x1 blue 341002 - \
+            [agency.payout/Y2 agency.payout/Y3 agency.payout/Y6 civil.death/C1] {\"match\":\"C\"}";
+        let wake = check(judge, &book, &policy(&[], ""), "2024-03-25", &[open]);
+        assert_eq!(wake, None);
+        let first = "- - 2024-03-05.. 3000.00 peak 3000.00 x1 blue 341002 - \
+            [agency.payout/Y2 civil.death/C1] {\"match\":\"C\"}";
+        let wake = check(judge, &book, &policy(&[], ""), "2024-03-19", &[first]);
+        assert_eq!(wake, Some(day("2024-03-20")));
+    }
+
+    #[test]
+    fn cleared_by_a_cancellation_and_reopened_by_another_report() {
+        let book = person(
+            "payout Y1 2024-02-20 2024-02 basic_pension regular 3000
+             payout Y2 2024-03-20 2024-03 basic_pension regular 2900
+             death C1 2024-02-01 2024-01-15 crematorium -
+             cancelled K1 2024-03-01 C1
+             cancelled K2 2024-03-02 C9
+             death C2 2024-04-02 2024-02-10 crematorium -",
+        );
+        // Died in 2024-02 by the second report: only 2024-03 counts.
+        let reopened = "- - 2024-04-02.. 2900.00 peak 2900.00 x2 blue 341002 - \
+            [agency.payout/Y2 civil.death/C1 civil.death/C2 civil.death/K1 civil.death/K2] \
+            {\"match\":\"C\"}";
+        check(judge, &book, &policy(&[], ""), "2024-04-10", &[reopened]);
+        // No report stands: the payouts after the earliest month of all of them.
+        let cleared = "- - 2024-02-20..2024-03-01 0.00 peak 3000.00 x1 blue 341002 - \
+            [agency.payout/Y1 agency.payout/Y2 civil.death/C1 civil.death/K1 civil.death/K2] \
+            {\"match\":\"C\"}";
+        let wake = check(judge, &book, &policy(&[], ""), "2024-04-01", &[cleared]);
+        assert_eq!(wake, Some(day("2024-04-02")));
+    }
+
+    #[test]
+    fn a_cancellation_before_the_report_works_from_the_report_on() {
+        let book = person(
+            "payout Y1 2024-02-20 2024-02 basic_pension regular 3000
+             cancelled K3 2024-02-01 C5
+             death C5 2024-02-05 2024-01-03 crematorium -",
+        );
+        check(judge, &book, &policy(&[], ""), "2024-04-10", &[]);
+    }
+
+    #[test]
+    fn payouts_of_periods_without_entry_are_left_out() {
+        let book = person(
+            "payout Y1 2019-04-20 2019-04 basic_pension regular 3000
+             payout Y2 2019-05-20 2019-05 basic_pension regular 300
+             death C5 2019-02-05 2019-01-03 crematorium -",
+        );
+        let open = "- - 2019-05-20.. 300.00 peak 300.00 x1 blue 341002 - \
+            [agency.payout/Y2 civil.death/C5] {\"match\":\"C\"}";
+        check(judge, &book, &policy(&[], ""), "2024-04-10", &[open]);
+    }
+
+    /// The match and the severity of 600,000 yuan paid after the deaths given.
+    fn graded(lines: &'static str) -> (String, &'static str) {
+        let mut book = person(lines);
+        let paid = person("payout Y1 2024-02-20 2024-02 basic_pension regular 600000");
+        book.payouts = paid.payouts;
+        let mut verdict = Verdict::default();
+        judge(&book, &policy(&[], ""), day("2024-03-31"), &mut verdict);
+        let finding = &verdict.findings[0];
+        let grade = finding.details["match"].as_str().unwrap();
+        (grade.to_owned(), finding.severity.as_str())
+    }
+
+    #[test]
+    fn two_sources_and_the_name_match_best() {
+        for (lines, grade, severity) in [
+            (
+                "roster B1 2024-01-01 ended - 程建国
+                 death C0 2024-02-05 2024-01-15 crematorium 程建国
+                 death C1 2024-02-05 2024-01-15 police 程建国",
+                "A",
+                "red",
+            ),
+            (
+                // Full-width letters and an ideographic space: see `plain`.
+                "roster B1 2024-01-01 ended - ＡＢ程
+                 death C0 2024-02-05 2024-01-15 crematorium AB程
+                 death C1 2024-02-05 2024-01-15 police ＡB程",
+                "A",
+                "red",
+            ),
+            (
+                "roster B1 2024-01-01 ended - 程建国
+                 death C0 2024-02-05 2024-01-15 crematorium 程建国
+                 death C1 2024-02-05 2024-01-15 crematorium 程建国",
+                "B",
+                "red",
+            ),
+            (
+                "roster B0 2023-01-01 ended - 程建军
+                 roster B1 2024-01-01 ended - 程建国
+                 death C0 2024-02-05 2024-01-15 crematorium 程建军
+                 death C1 2024-02-05 2024-01-15 police 程建国",
+                "B",
+                "red",
+            ),
+            (
+                "roster B1 2024-01-01 ended - 程建国
+                 death C0 2024-02-05 2024-01-15 crematorium 程建国
+                 death C1 2024-02-06 2024-01-15 police 程建国
+                 cancelled K1 2024-03-01 C1",
+                "B",
+                "red",
+            ),
+            (
+                "roster B1 2024-01-01 ended - 程建国
+                 death C0 2024-02-05 2024-01-15 crematorium 程建军",
+                "C",
+                "yellow",
+            ),
+            (
+                "roster B1 2024-01-01 ended - -
+                 death C0 2024-02-05 2024-01-15 crematorium 程建国
+                 death C1 2024-02-05 2024-01-15 police 程建国",
+                "C",
+                "yellow",
+            ),
+            (
+                // A name that is not known yet on as-of.
+                "roster B1 2024-04-01 ended - 程建国
+                 death C0 2024-02-05 2024-01-15 crematorium 程建国",
+                "C",
+                "yellow",
+            ),
+        ] {
+            assert_eq!(graded(lines), (grade.to_owned(), severity), "{lines}");
+        }
+    }
+
+    #[test]
+    fn names_compare_without_width_and_white_space() {
+        assert_eq!(plain(Some("ＡＢ　程")), Some("AB程".to_owned()));
+        assert_eq!(plain(Some(" 程 建国\t")), Some("程建国".to_owned()));
+        assert_eq!(plain(Some(" \u{3000} ")), None);
+        assert_eq!(plain(Some("")), None);
+        assert_eq!(plain(None), None);
+    }
+
+    #[test]
+    fn repaid_is_cleared_and_keeps_its_match() {
+        let book = person(
+            "roster B1 2024-01-01 ended - 程建国
+             payout Y1 2024-02-20 2024-02 basic_pension regular 700000
+             back V1 2024-03-01 2024-02 basic_pension Y1 700000
+             death C1 2024-02-05 2024-01-15 crematorium 程建国",
+        );
+        let cleared = "- - 2024-02-20..2024-03-01 0.00 peak 700000.00 x1 red 341002 - \
+            [agency.payout/V1 agency.payout/Y1 civil.death/C1] {\"match\":\"B\"}";
+        check(judge, &book, &policy(&[], ""), "2024-03-31", &[cleared]);
+    }
+
+    #[test]
+    fn of_several_deaths_the_earliest_day_decides() {
+        let book = person(
+            "payout Y1 2024-02-20 2024-02 basic_pension regular 100
+             payout Y2 2024-03-20 2024-03 basic_pension regular 20
+             payout Y3 2024-04-19 2024-04 basic_pension regular 3
+             death C1 2024-04-01 2024-03-15 police -
+             death C2 2024-04-25 2024-01-15 police -
+             cancelled K1 2024-05-02 C2",
+        );
+        let peak_of_all = "- - 2024-04-19.. 3.00 peak 123.00 x1 blue 341002 - \
+            [agency.payout/Y3 civil.death/C1 civil.death/C2 civil.death/K1] {\"match\":\"C\"}";
+        check(judge, &book, &policy(&[], ""), "2024-05-31", &[peak_of_all]);
+    }
+}

@@ -181,3 +181,94 @@ impl Key<'_, '_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, day, person, policy};
+
+    #[test]
+    fn across_regions_the_sum_less_the_largest() {
+        let book = person(
+            "payout Y1 2024-03-20 2024-03 basic_pension regular 2800
+             payout Y2 2024-03-21 2024-03 basic_pension regular 2650.50 @2
+             payout Y3 2024-03-22 2024-03 basic_pension regular 2800",
+        );
+        let open = "2024-03 basic_pension 2024-03-21.. 5450.50 peak 5450.50 x1 blue 341002 - \
+            [agency.payout/Y1 agency.payout/Y2 agency.payout/Y3] \
+            {\"payouts\":3,\"regions\":[\"341002\",\"341021\"]}";
+        check(judge, &book, &policy(&[], ""), "2024-03-31", &[open]);
+        let first_day = "2024-03 basic_pension 2024-03-21.. 2650.50 peak 2650.50 x1 blue 341021 - \
+            [agency.payout/Y1 agency.payout/Y2] {\"payouts\":2,\"regions\":[\"341002\",\"341021\"]}";
+        let wake = check(judge, &book, &policy(&[], ""), "2024-03-21", &[first_day]);
+        assert_eq!(wake, Some(day("2024-03-22")));
+    }
+
+    #[test]
+    fn reversed_in_parts_and_reopened() {
+        let book = person(
+            "payout Y1 2024-03-20 2024-03 basic_pension regular 3000
+             payout Y2 2024-03-20 2024-03 basic_pension regular 3000
+             back V1 2024-03-25 2024-03 basic_pension Y2 1000
+             back V2 2024-03-28 2024-03 basic_pension Y2 2000
+             payout Y3 2024-04-01 2024-03 basic_pension regular 500 @2
+             back V3 2024-03-22 2024-03 transitional_pension Y1 3000
+             back V4 2024-03-22 2024-02 basic_pension Y1 3000",
+        );
+        let reopened = "2024-03 basic_pension 2024-04-01.. 500.00 peak 500.00 x2 blue 341021 - \
+            [agency.payout/V1 agency.payout/V2 agency.payout/Y1 agency.payout/Y2 agency.payout/Y3] \
+            {\"payouts\":3,\"regions\":[\"341002\",\"341021\"]}";
+        check(judge, &book, &policy(&[], ""), "2024-04-05", &[reopened]);
+        let cleared = "2024-03 basic_pension 2024-03-20..2024-03-28 0.00 peak 3000.00 x1 blue \
+            341002 - [agency.payout/V1 agency.payout/V2 agency.payout/Y1 agency.payout/Y2] \
+            {\"payouts\":2,\"regions\":[\"341002\"]}";
+        check(judge, &book, &policy(&[], ""), "2024-03-30", &[cleared]);
+    }
+
+    #[test]
+    fn other_natures_items_and_periods_are_no_duplicates() {
+        let book = person(
+            "payout Y1 2024-03-20 2024-03 basic_pension regular 3000
+             payout Y2 2024-03-20 2024-03 transitional_pension regular 3000
+             payout Y3 2024-03-21 2024-03 basic_pension back_pay 3000
+             payout Y4 2024-03-21 2024-03 basic_pension lump_sum 3000
+             payout Y5 2024-03-22 2024-02 basic_pension regular 3000
+             payout Y6 2024-03-23 2024-03 bonus regular 0
+             payout Y7 2024-03-24 2024-03 bonus regular 10",
+        );
+        check(judge, &book, &policy(&[], ""), "2024-04-05", &[]);
+    }
+
+    #[test]
+    fn many_payouts_of_one_month() {
+        // More than are compared one by one, in one month and in order.
+        let mut book = person("payout Y 2024-03-20 2024-03 basic_pension regular 1");
+        let ids: Vec<String> = (10..60).map(|id| format!("Y{id}")).collect();
+        let one = book.payouts[0].clone();
+        book.payouts = ids.iter().map(|id| Payout { id, ..one.clone() }).collect();
+        let mut verdict = Verdict::default();
+        judge(&book, &policy(&[], ""), day("2024-04-05"), &mut verdict);
+        assert_eq!(verdict.findings[0].episode.amount, Money::from_yuan(49));
+        assert_eq!(verdict.findings[0].evidence.len(), 50);
+    }
+
+    #[test]
+    fn what_is_plain() {
+        let plain = |lines| is_plainly_single(&person(lines).payouts);
+        assert!(plain(
+            "payout Y1 2024-02-20 2024-02 basic_pension regular 1
+             payout Y2 2024-02-20 2024-02 transitional_pension regular 1
+             payout Y3 2024-03-20 2024-03 basic_pension regular 1
+             payout Y4 2024-03-20 2024-03 basic_pension back_pay 1"
+        ));
+        assert!(!plain(
+            "payout Y1 2024-02-20 2024-02 basic_pension regular 1
+             payout Y3 2024-03-20 2024-03 basic_pension regular 1
+             payout Y4 2024-03-25 2024-02 basic_pension regular 1"
+        ));
+        assert!(!plain(
+            "payout Y1 2024-02-20 2024-02 basic_pension regular 1
+             payout Y2 2024-02-20 2024-02 basic_pension regular 1"
+        ));
+    }
+}

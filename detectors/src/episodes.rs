@@ -97,7 +97,7 @@ mod tests {
         fold(
             events,
             day(as_of),
-            &mut Money::ZERO,
+            &mut Money::default(),
             |sum, change| *sum += *change,
             |sum, _| sum.is_positive().then_some(*sum),
         )

@@ -101,3 +101,115 @@ fn finding(
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::{DayReceipts, Moved};
+    use crate::testing::{check, day, month, policy, yuan};
+
+    /// Receipts `(day, payments, paid, reversals, reversed)`, remittances `(id, day, amount)`.
+    fn book(
+        receipts: &[(&str, u64, &str, u64, &str)],
+        remittances: &[(&'static str, &str, &str)],
+    ) -> RemittanceBook<'static> {
+        RemittanceBook {
+            region: domain::RegionCode::parse(b"341002").unwrap(),
+            remits: true,
+            period: month("2024-02"),
+            receipts: receipts
+                .iter()
+                .map(|&(date, payments, paid, reversals, reversed)| DayReceipts {
+                    date: day(date),
+                    payments,
+                    paid: yuan(paid),
+                    reversals,
+                    reversed: yuan(reversed),
+                })
+                .collect(),
+            remittances: remittances
+                .iter()
+                .map(|&(id, date, amount)| Moved {
+                    id,
+                    date: day(date),
+                    amount: yuan(amount),
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn short_at_the_deadline_and_complete_later() {
+        let book = book(
+            &[
+                ("2024-02-08", 1, "10000", 0, "0"),
+                ("2024-02-20", 2, "7000", 1, "2000"),
+            ],
+            &[
+                ("T1", "2024-03-05", "4000"),
+                ("T2", "2024-03-11", "6000"),
+                ("T3", "2024-03-14", "3000"),
+                ("T4", "2024-03-20", "2000"),
+            ],
+        );
+        // 03-10 is a Sunday: due 03-11. 15000 - 10000, then 2000 from 03-14.
+        let plain = policy(&[], "");
+        let wake = check(judge, &book, &plain, "2024-03-11", &[]);
+        assert_eq!(wake, Some(day("2024-03-12")));
+        let open = "2024-02 - 2024-03-12.. 2000.00 peak 5000.00 x1 blue 341002 remittance@2019-05 \
+            [treasury.transfer/T1 treasury.transfer/T2 treasury.transfer/T3] \
+            {\"paid\":\"17000.00\",\"payments\":3,\"remitted\":\"13000.00\",\"reversals\":1,\
+            \"reversed\":\"2000.00\"}";
+        let wake = check(judge, &book, &plain, "2024-03-19", &[open]);
+        assert_eq!(wake, Some(day("2024-03-20")));
+        let cleared = "2024-02 - 2024-03-12..2024-03-20 0.00 peak 5000.00 x1 blue 341002 \
+            remittance@2019-05 [treasury.transfer/T1 treasury.transfer/T2 treasury.transfer/T3 \
+            treasury.transfer/T4] {\"paid\":\"17000.00\",\"payments\":3,\"remitted\":\"15000.00\",\
+            \"reversals\":1,\"reversed\":\"2000.00\"}";
+        check(judge, &book, &plain, "2024-03-31", &[cleared]);
+    }
+
+    #[test]
+    fn nothing_remitted_has_no_evidence() {
+        let book = book(&[("2024-02-08", 1, "10000", 0, "0")], &[]);
+        let open = "2024-02 - 2024-03-12.. 10000.00 peak 10000.00 x1 yellow 341002 \
+            remittance@2019-05 [] {\"paid\":\"10000.00\",\"payments\":1,\"remitted\":\"0.00\",\
+            \"reversals\":0,\"reversed\":\"0.00\"}";
+        check(judge, &book, &policy(&[], ""), "2024-03-31", &[open]);
+    }
+
+    #[test]
+    fn who_need_not_remit_is_not_late() {
+        let exempt = RemittanceBook {
+            remits: false,
+            ..book(&[("2024-02-08", 1, "10000", 0, "0")], &[])
+        };
+        check(judge, &exempt, &policy(&[], ""), "2024-03-31", &[]);
+    }
+
+    #[test]
+    fn day_and_grace_of_the_month_and_the_tolerance() {
+        let changed = policy(
+            &[(
+                "remit_day = 10\ngrace_days = 0",
+                "remit_day = 30\ngrace_days = 2",
+            )],
+            "[detectors.late-remittance]\ntolerance = \"1.00\"\n",
+        );
+        // Day 30 of March 2024 is a Saturday: due Monday 04-01, two days of grace.
+        let short = |remitted| {
+            let book = book(
+                &[("2024-02-10", 1, "900", 0, "0")],
+                &[("T1", "2024-03-10", remitted)],
+            );
+            let mut verdict = Verdict::default();
+            judge(&book, &changed, day("2024-04-30"), &mut verdict);
+            verdict
+                .findings
+                .first()
+                .map(|found| found.episode.opened_on)
+        };
+        assert_eq!(short("899"), None);
+        assert_eq!(short("898.99"), Some(day("2024-04-04")));
+    }
+}

@@ -18,6 +18,8 @@ mod periods;
 pub mod registry;
 pub mod stalled_subsidy;
 mod surcharge;
+#[cfg(test)]
+mod testing;
 pub mod unauthorised_item;
 pub mod undeclared;
 pub mod under_declared_base;

@@ -385,3 +385,244 @@ impl Basis<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, day, person, policy};
+
+    /// Benefits from `month` on.
+    fn from(month: &str) -> Policy {
+        let entry = format!("[[benefit]]\nfrom = \"{month}\"");
+        policy(&[("[[benefit]]\nfrom = \"2019-05\"", &entry)], "")
+    }
+
+    #[test]
+    fn late_then_missed_on_a_payout_date_moved_back() {
+        let book = person(
+            "roster B1 2024-01-10 receiving 2500 -
+             payout Y1 2024-02-27 2024-02 basic_pension back_pay 2500
+             payout Y2 2024-03-20 2024-03 basic_pension regular 2500
+             payout Y3 2024-04-24 2024-04 basic_pension lump_sum 2500
+             payout Y4 2024-05-20 2024-05 basic_pension regular 2500",
+        );
+        // Not receiving on 2024-01-01. 2024-04-20 is a Saturday: paid on 04-19, grace to 04-22.
+        let late = "2024-02 - 2024-02-24..2024-02-27 0.00 peak 2500.00 x1 blue 341002 \
+            benefit@2024-01 [agency.payout/Y1 agency.roster/B1] \
+            {\"basis\":\"roster\",\"payout_date\":\"2024-02-20\"}";
+        let missed = "2024-04 - 2024-04-23.. 2500.00 peak 2500.00 x1 blue 341002 \
+            benefit@2024-01 [agency.roster/B1] \
+            {\"basis\":\"roster\",\"payout_date\":\"2024-04-19\"}";
+        let wake = check(
+            judge,
+            &book,
+            &from("2024-01"),
+            "2024-05-25",
+            &[late, missed],
+        );
+        // 2024-06-20 is a Thursday, grace to the 23rd.
+        assert_eq!(wake, Some(day("2024-06-24")));
+    }
+
+    #[test]
+    fn any_back_pay_on_the_last_good_day_is_enough_until_reversed() {
+        let book = person(
+            "roster B1 2024-02-21 receiving 2400 -
+             payout Y1 2024-03-20 2024-03 basic_pension regular 2400
+             payout Y2 2024-04-22 2024-04 basic_pension back_pay 100
+             payout Y3 2024-05-20 2024-05 basic_pension back_pay 2400
+             back V1 2024-05-24 2024-05 basic_pension Y3 2400",
+        );
+        let open = "2024-05 - 2024-05-24.. 2400.00 peak 2400.00 x1 blue 341002 \
+            benefit@2024-01 [agency.payout/V1 agency.payout/Y3 agency.roster/B1] \
+            {\"basis\":\"roster\",\"payout_date\":\"2024-05-20\"}";
+        check(judge, &book, &from("2024-01"), "2024-05-25", &[open]);
+        let wake = check(judge, &book, &from("2024-01"), "2024-05-23", &[]);
+        assert_eq!(wake, Some(day("2024-05-24")));
+    }
+
+    #[test]
+    fn opened_by_a_reversal_cleared_by_a_death_reopened_by_its_cancellation() {
+        let book = person(
+            "roster B1 2023-12-01 receiving 1800 -
+             payout Y1 2024-02-19 2024-02 basic_pension regular 1800
+             back V1 2024-03-01 2024-02 basic_pension Y1 1800
+             payout Y2 2024-03-15 2024-02 basic_pension regular 1800
+             death C1 2024-03-05 2024-01-31 crematorium -
+             cancelled K1 2024-03-12 C1",
+        );
+        let cleared = "2024-02 - 2024-03-12..2024-03-15 0.00 peak 1800.00 x2 blue 341002 \
+            benefit@2024-02 [agency.payout/V1 agency.payout/Y1 agency.payout/Y2 agency.roster/B1] \
+            {\"basis\":\"roster\",\"payout_date\":\"2024-02-20\"}";
+        check(judge, &book, &from("2024-02"), "2024-03-18", &[cleared]);
+        let by_death = "2024-02 - 2024-03-01..2024-03-05 0.00 peak 1800.00 x1 blue 341002 \
+            benefit@2024-02 [agency.payout/V1 agency.payout/Y1 agency.roster/B1] \
+            {\"basis\":\"roster\",\"payout_date\":\"2024-02-20\"}";
+        let wake = check(judge, &book, &from("2024-02"), "2024-03-06", &[by_death]);
+        assert_eq!(wake, Some(day("2024-03-12")));
+    }
+
+    #[test]
+    fn a_death_counts_if_it_is_before_the_first_day() {
+        let on_the_day = person(
+            "roster B1 2023-12-01 receiving 1000 -
+             death C1 2024-02-10 2024-02-01 crematorium -",
+        );
+        let open = "2024-02 - 2024-02-24.. 1000.00 peak 1000.00 x1 blue 341002 \
+            benefit@2024-02 [agency.roster/B1] \
+            {\"basis\":\"roster\",\"payout_date\":\"2024-02-20\"}";
+        // The months after are not missed, and nobody waits for them.
+        let wake = check(judge, &on_the_day, &from("2024-02"), "2024-03-18", &[open]);
+        assert_eq!(wake, None);
+        let before = person(
+            "roster B1 2023-12-01 receiving 1000 -
+             death C1 2024-02-10 2024-01-31 crematorium -",
+        );
+        check(judge, &before, &from("2024-02"), "2024-06-18", &[]);
+    }
+
+    #[test]
+    fn a_payout_of_nothing_is_none() {
+        let book = person(
+            "roster B1 2023-12-01 receiving 1000 -
+             payout Y1 2024-02-20 2024-02 basic_pension regular 0",
+        );
+        let open = "2024-02 - 2024-02-24.. 1000.00 peak 1000.00 x1 blue 341002 \
+            benefit@2024-02 [agency.payout/Y1 agency.roster/B1] \
+            {\"basis\":\"roster\",\"payout_date\":\"2024-02-20\"}";
+        check(judge, &book, &from("2024-02"), "2024-03-18", &[open]);
+    }
+
+    #[test]
+    fn the_amount_without_one_on_the_roster_is_that_of_an_earlier_period() {
+        let book = person(
+            "roster B1 2023-12-01 receiving - -
+             payout Y1 2024-01-19 2024-01 basic_pension regular 1000
+             payout Y2 2024-02-20 2024-02 basic_pension regular 1100
+             payout Y3 2024-02-20 2024-02 transitional_pension regular 50
+             payout Y4 2024-02-21 2024-02 heating_allowance back_pay 9
+             back V1 2024-03-26 2024-02 transitional_pension Y3 50
+             back V2 2024-03-28 2024-02 basic_pension Y2 100",
+        );
+        // Missed from 03-24: 50 (Y3 is greater than Y2), 1100 from 03-26, 1000 from 03-28.
+        let open = "2024-03 - 2024-03-24.. 1000.00 peak 1100.00 x1 blue 341002 \
+            benefit@2024-01 [agency.payout/Y2 agency.roster/B1] \
+            {\"basis\":\"payout\",\"payout_date\":\"2024-03-20\"}";
+        check(judge, &book, &from("2024-01"), "2024-03-31", &[open]);
+    }
+
+    #[test]
+    fn an_earlier_payout_that_comes_late_changes_the_amount() {
+        let book = person(
+            "roster B1 2024-01-01 receiving - -
+             payout Y1 2024-03-26 2024-01 basic_pension regular 700
+             payout Y2 2024-03-29 2024-02 basic_pension regular 800",
+        );
+        let jan = "2024-01 - 2024-01-23..2024-03-26 0.00 peak 0.00 x1 blue 341002 \
+            benefit@2024-01 [agency.payout/Y1 agency.roster/B1] \
+            {\"basis\":\"none\",\"payout_date\":\"2024-01-19\"}";
+        let feb = "2024-02 - 2024-02-24..2024-03-29 0.00 peak 700.00 x1 blue 341002 \
+            benefit@2024-01 [agency.payout/Y1 agency.payout/Y2 agency.roster/B1] \
+            {\"basis\":\"payout\",\"payout_date\":\"2024-02-20\"}";
+        let mar = "2024-03 - 2024-03-24.. 800.00 peak 800.00 x1 blue 341002 \
+            benefit@2024-01 [agency.payout/Y2 agency.roster/B1] \
+            {\"basis\":\"payout\",\"payout_date\":\"2024-03-20\"}";
+        check(
+            judge,
+            &book,
+            &from("2024-01"),
+            "2024-03-31",
+            &[jan, feb, mar],
+        );
+    }
+
+    #[test]
+    fn the_roster_amount_is_of_the_latest_record_with_one_by_the_payout_date() {
+        let book = person(
+            "roster B1 2023-12-01 receiving 1000 -
+             roster B2 2024-02-10 receiving 1200 -
+             roster B3 2024-02-20 receiving - -
+             roster B4 2024-02-21 receiving 1300 -",
+        );
+        let open = "2024-02 - 2024-02-24.. 1200.00 peak 1200.00 x1 blue 341002 \
+            benefit@2024-02 [agency.roster/B1 agency.roster/B2 agency.roster/B3] \
+            {\"basis\":\"roster\",\"payout_date\":\"2024-02-20\"}";
+        check(judge, &book, &from("2024-02"), "2024-03-18", &[open]);
+    }
+
+    #[test]
+    fn receiving_on_both_days() {
+        for lines in [
+            "roster B1 2024-02-02 receiving 1000 -",
+            "roster B1 2024-01-02 receiving 1000 -
+             roster B2 2024-02-20 suspended 1000 -
+             roster B3 2024-02-21 receiving 1000 -",
+            "roster B1 2024-01-02 receiving 1000 -
+             roster B2 2024-02-01 suspended 1000 -
+             roster B3 2024-02-02 receiving 1000 -",
+        ] {
+            check(judge, &person(lines), &from("2024-02"), "2024-03-18", &[]);
+        }
+    }
+
+    #[test]
+    fn a_payout_date_in_the_month_before() {
+        // 2024-06-01 is a Saturday: paid on Friday 05-31, missed from that Saturday on, before the
+        // record of the first day is there to be seen.
+        let first = policy(
+            &[
+                (
+                    "[[benefit]]\nfrom = \"2019-05\"",
+                    "[[benefit]]\nfrom = \"2024-09\"",
+                ),
+                (
+                    "payout_day = 20\ngrace_days = 3",
+                    "payout_day = 1\ngrace_days = 0",
+                ),
+            ],
+            "",
+        );
+        // 2024-09-01 is a Sunday: paid on Friday 08-30. On 08-31 the person is receiving, as seen
+        // then; from 09-01 on not.
+        let book = person(
+            "roster B1 2024-01-01 receiving 1000 -
+             roster B2 2024-09-01 ended - -",
+        );
+        let seen_then = "2024-09 - 2024-08-31.. 1000.00 peak 1000.00 x1 blue 341002 \
+            benefit@2024-09 [agency.roster/B1] \
+            {\"basis\":\"roster\",\"payout_date\":\"2024-08-30\"}";
+        let wake = check(judge, &book, &first, "2024-08-31", &[seen_then]);
+        assert_eq!(wake, Some(day("2024-09-01")));
+        let seen_later = "2024-09 - 2024-08-31..2024-09-01 0.00 peak 1000.00 x1 blue 341002 \
+            benefit@2024-09 [agency.roster/B1 agency.roster/B2] \
+            {\"basis\":\"roster\",\"payout_date\":\"2024-08-30\"}";
+        check(judge, &book, &first, "2024-10-31", &[seen_later]);
+    }
+
+    #[test]
+    fn wakes_after_the_next_good_day() {
+        let paid = person(
+            "roster B1 2023-12-01 receiving 1000 -
+             payout Y1 2024-02-20 2024-02 basic_pension regular 1000",
+        );
+        // 2024-03-20 and three days of grace.
+        for as_of in ["2024-02-20", "2024-03-19", "2024-03-23"] {
+            let wake = check(judge, &paid, &from("2024-02"), as_of, &[]);
+            assert_eq!(wake, Some(day("2024-03-24")), "{as_of}");
+        }
+        let ended = person(
+            "roster B1 2023-12-01 receiving 1000 -
+             roster B2 2024-01-15 ended 1000 -",
+        );
+        let wake = check(judge, &ended, &from("2024-02"), "2024-02-20", &[]);
+        assert_eq!(wake, None);
+    }
+
+    #[test]
+    fn three_centuries_of_silence_end() {
+        let book = person("roster B1 1900-01-01 receiving 1 -");
+        let mut verdict = Verdict::default();
+        judge(&book, &from("2024-01"), day("2199-12-31"), &mut verdict);
+        assert_eq!(verdict.findings.len(), 176 * 12);
+    }
+}

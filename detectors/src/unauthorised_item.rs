@@ -152,3 +152,168 @@ fn finding(
         details: details! { "records": records },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, day, month, person, policy, yuan};
+
+    /// The heating allowance is struck off the list from 2024-03 on.
+    fn without_heating() -> Policy {
+        policy(
+            &[(
+                "[[benefit]]\nfrom = \"2019-05\"",
+                "[[benefit]]\nfrom = \"2023-01\"\nitems = [\"basic_pension\", \
+                 \"heating_allowance\"]\nsurvivor_items = [\"funeral_grant\"]\npayout_day = 20\n\
+                 grace_days = 3\n[[benefit]]\nfrom = \"2024-03\"",
+            )],
+            "",
+        )
+    }
+
+    #[test]
+    fn contributions_are_those_of_unlisted_items() {
+        let book = person(
+            "payout Y0 2022-12-20 2022-12 heating_allowance regular 7
+             payout Y1 2024-02-20 2024-02 heating_allowance regular 100
+             payout Y2 2024-03-20 2024-03 heating_allowance regular 120
+             payout Y5 2024-03-23 2024-02 heating_allowance back_pay 30
+             payout Y6 2024-03-23 2024-03 funeral_grant regular 900
+             payout Y7 2024-03-24 2024-03 heating_allowance lump_sum 5 @2
+             back V1 2024-03-25 2024-03 heating_allowance Y2 100 @2
+             back V0 2024-03-01 2024-03 heating_allowance Y2 50 @2",
+        );
+        let march =
+            |region, steps: &[(&str, i128)], records: &[(&str, &'static str)]| Contribution {
+                region: RegionId(region),
+                period: month("2024-03"),
+                item: "heating_allowance",
+                steps: steps
+                    .iter()
+                    .map(|&(date, change)| (day(date), Money::from_fen(change * 100)))
+                    .collect(),
+                records: records.iter().map(|&(date, id)| (day(date), id)).collect(),
+            };
+        let expected = [
+            march(
+                1,
+                &[
+                    ("2024-03-20", 120),
+                    ("2024-03-20", -50),
+                    ("2024-03-25", -70),
+                ],
+                &[
+                    ("2024-03-20", "Y2"),
+                    ("2024-03-20", "V0"),
+                    ("2024-03-25", "V1"),
+                ],
+            ),
+            march(2, &[("2024-03-24", 5)], &[("2024-03-24", "Y7")]),
+        ];
+        assert_eq!(contributions(&book, &without_heating()), expected);
+        let off = policy(&[], "[detectors.unauthorised-item]\nenabled = false\n");
+        assert_eq!(contributions(&book, &off), []);
+    }
+
+    fn book<'a>(steps: &[(&str, i128)], records: &[(&str, &'a str)]) -> ItemBook<'a> {
+        ItemBook {
+            region: domain::RegionCode::parse(b"341002").unwrap(),
+            period: month("2024-03"),
+            item: "heating_allowance",
+            steps: steps
+                .iter()
+                .map(|&(date, change)| (day(date), Money::from_fen(change * 100)))
+                .collect(),
+            records: records.iter().map(|&(date, id)| (day(date), id)).collect(),
+        }
+    }
+
+    #[test]
+    fn the_sum_of_the_region() {
+        let book = book(
+            &[
+                ("2024-03-20", 120),
+                ("2024-03-21", 80),
+                ("2024-03-25", -120),
+                ("2024-04-05", 5),
+            ],
+            &[
+                ("2024-03-25", "V1"),
+                ("2024-03-20", "Y2"),
+                ("2024-03-21", "Y3"),
+                ("2024-04-05", "Y7"),
+                ("2024-04-08", "Y8"),
+            ],
+        );
+        let open = "2024-03 heating_allowance 2024-03-20.. 85.00 peak 200.00 x1 blue 341002 \
+            benefit@2024-03 [agency.payout/V1 agency.payout/Y2 agency.payout/Y3 agency.payout/Y7] \
+            {\"records\":4}";
+        let wake = check(judge, &book, &without_heating(), "2024-04-07", &[open]);
+        assert_eq!(wake, Some(day("2024-04-08")));
+    }
+
+    #[test]
+    fn severity_is_from_a_threshold_on_and_by_the_peak_once_cleared() {
+        let thresholds = policy(
+            &[],
+            "[detectors.unauthorised-item]\nyellow = \"100.00\"\norange = \"200.00\"\nred = \
+             \"300.00\"\n",
+        );
+        let severity = |steps: &[(&str, &str)]| {
+            let mut left = Money::ZERO;
+            let steps = steps
+                .iter()
+                .map(|(date, total)| {
+                    let change = yuan(total) - left;
+                    left += change;
+                    (day(date), change)
+                })
+                .collect();
+            let book = ItemBook {
+                steps,
+                ..book(&[], &[("2024-03-20", "Y1")])
+            };
+            let mut verdict = Verdict::default();
+            judge(&book, &thresholds, day("2024-03-31"), &mut verdict);
+            verdict.findings[0].severity.as_str()
+        };
+        assert_eq!(severity(&[("2024-03-20", "99.99")]), "blue");
+        assert_eq!(severity(&[("2024-03-20", "100")]), "yellow");
+        assert_eq!(severity(&[("2024-03-20", "200")]), "orange");
+        assert_eq!(severity(&[("2024-03-20", "300")]), "red");
+        let cleared = [("2024-03-20", "250"), ("2024-03-22", "0")];
+        assert_eq!(severity(&cleared), "orange");
+        let lower = [("2024-03-20", "250"), ("2024-03-22", "99.99")];
+        assert_eq!(severity(&lower), "blue");
+    }
+
+    #[test]
+    fn evidence_is_the_first_hundred_and_none_twice() {
+        let ids: Vec<String> = (0..150).map(|id| format!("Y{id:03}")).collect();
+        let mut records: Vec<(&str, &str)> =
+            ids.iter().map(|id| ("2024-03-20", id.as_str())).collect();
+        // Another person's record of the same id.
+        records.insert(1, ("2024-03-19", "Y000"));
+        let book = book(&[("2024-03-20", 150)], &records);
+        let mut verdict = Verdict::default();
+        judge(&book, &without_heating(), day("2024-03-31"), &mut verdict);
+        let evidence = &verdict.findings[0].evidence;
+        assert_eq!(evidence.len(), EVIDENCE_MAX);
+        assert!(evidence.is_sorted_by(|a, b| a < b));
+        assert_eq!(evidence[99].id, "Y099");
+    }
+
+    #[test]
+    fn listed_or_without_entry_is_authorised() {
+        let february = ItemBook {
+            period: month("2024-02"),
+            ..book(&[("2024-02-20", 120)], &[("2024-02-20", "Y1")])
+        };
+        check(judge, &february, &without_heating(), "2024-03-31", &[]);
+        let before = ItemBook {
+            period: month("2022-12"),
+            ..book(&[("2024-02-20", 120)], &[("2024-02-20", "Y1")])
+        };
+        check(judge, &before, &without_heating(), "2024-03-31", &[]);
+    }
+}

@@ -217,3 +217,131 @@ impl<'b, 'a> Key<'_, 'b, 'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, day, enterprise, policy};
+
+    /// Contributions from 2024-01 on.
+    fn from_2024() -> Policy {
+        policy(
+            &[(
+                "[[contribution]]\nfrom = \"2019-05\"",
+                "[[contribution]]\nfrom = \"2024-01\"",
+            )],
+            "",
+        )
+    }
+
+    #[test]
+    fn the_amount_is_of_the_latest_earlier_period() {
+        let book = enterprise(
+            "status S1 2024-01-03 active
+             declared D1 2024-02-05 2024-01 10 50000
+             declared D2 2024-04-18 2024-02 9 40000",
+        );
+        let first = "2024-02 - 2024-03-16..2024-04-18 0.00 peak 13200.00 x1 yellow 341002 \
+            contribution@2024-01 [tax.collection/D1 tax.collection/D2 tax.collection/S1] \
+            {\"basis\":\"declaration\",\"basis_period\":\"2024-01\"}";
+        // 13200 until 2024-02 is declared, then 1.10 x 9600.
+        let second = "2024-03 - 2024-04-16.. 10560.00 peak 13200.00 x1 yellow 341002 \
+            contribution@2024-01 [tax.collection/D2 tax.collection/S1] \
+            {\"basis\":\"declaration\",\"basis_period\":\"2024-02\"}";
+        let wake = check(judge, &book, &from_2024(), "2024-04-20", &[first, second]);
+        // 2024-04 is due 2024-05-15.
+        assert_eq!(wake, Some(day("2024-05-16")));
+    }
+
+    #[test]
+    fn wakes_when_the_next_deadline_has_passed() {
+        let book = enterprise("status S1 2024-01-03 active");
+        let wake = check(judge, &book, &from_2024(), "2024-02-15", &[]);
+        assert_eq!(wake, Some(day("2024-02-16")));
+        let declared = enterprise(
+            "status S1 2024-01-03 active
+             declared D1 2024-02-05 2024-01 10 50000",
+        );
+        let wake = check(judge, &declared, &from_2024(), "2024-02-10", &[]);
+        assert_eq!(wake, Some(day("2024-03-16")));
+        let gone = enterprise(
+            "status S1 2024-01-03 active
+             status S2 2024-01-30 deregistered",
+        );
+        assert_eq!(check(judge, &gone, &from_2024(), "2024-02-10", &[]), None);
+    }
+
+    #[test]
+    fn only_the_status_on_the_last_day_counts() {
+        let none = "{\"basis\":\"none\",\"basis_period\":null}";
+        let suspended = enterprise(
+            "status S1 2023-05-01 active
+             status S2 2024-01-31 suspended",
+        );
+        check(judge, &suspended, &from_2024(), "2024-04-10", &[]);
+        let a_day_later = enterprise(
+            "status S1 2024-01-10 active
+             status S2 2024-02-01 suspended",
+        );
+        let open = format!(
+            "2024-01 - 2024-02-16.. 0.00 peak 0.00 x1 blue 341002 \
+             contribution@2024-01 [tax.collection/S1] {none}"
+        );
+        check(judge, &a_day_later, &from_2024(), "2024-04-10", &[&open]);
+        // Of one date: S2 is later than S10.
+        let same_day = enterprise(
+            "status S2 2024-01-15 active
+             status S10 2024-01-15 suspended
+             status S3 2024-02-29 deregistered",
+        );
+        let open = format!(
+            "2024-01 - 2024-02-16.. 0.00 peak 0.00 x1 blue 341002 \
+             contribution@2024-01 [tax.collection/S2] {none}"
+        );
+        check(judge, &same_day, &from_2024(), "2024-04-10", &[&open]);
+        let later = enterprise("status S1 2024-03-01 active");
+        check(judge, &later, &from_2024(), "2024-04-10", &[]);
+        let never = enterprise("payroll W1 2024-02-05 2024-01 5 50000");
+        assert_eq!(check(judge, &never, &from_2024(), "2024-04-10", &[]), None);
+    }
+
+    #[test]
+    fn without_a_declaration_the_payroll_of_the_key() {
+        let book = enterprise(
+            "status S1 2024-01-10 active
+             status S2 2024-02-01 suspended
+             declared D0 2024-01-10 2023-12 5 70000
+             payroll W1 2024-02-20 2024-01 5 50000",
+        );
+        // 2023-12 has no entry. 50000 x 0.24 from 20 February on, nothing before.
+        let open = "2024-01 - 2024-02-16.. 12000.00 peak 12000.00 x1 yellow 341002 \
+            contribution@2024-01 [tax.collection/S1 tax.collection/W1] \
+            {\"basis\":\"payroll\",\"basis_period\":\"2024-01\"}";
+        check(judge, &book, &from_2024(), "2024-04-10", &[open]);
+    }
+
+    #[test]
+    fn a_superseded_declaration_of_the_earlier_period_counts_until_it_is() {
+        let book = enterprise(
+            "status S1 2024-02-01 active
+             status S2 2024-03-01 suspended
+             declared D1 2024-02-05 2024-01 10 50000
+             declared D3 2024-03-20 2024-01 10 30000
+             declared D2 2024-04-01 2024-01 10 40000",
+        );
+        // 13200, from 20 March 7920, from 1 April 10560.
+        let open = "2024-02 - 2024-03-16.. 10560.00 peak 13200.00 x1 yellow 341002 \
+            contribution@2024-01 [tax.collection/D2 tax.collection/S1] \
+            {\"basis\":\"declaration\",\"basis_period\":\"2024-01\"}";
+        check(judge, &book, &from_2024(), "2024-04-10", &[open]);
+    }
+
+    #[test]
+    fn three_centuries_of_silence_end() {
+        let book = enterprise("status S1 1900-01-01 active");
+        let mut verdict = Verdict::default();
+        judge(&book, &from_2024(), day("2199-12-31"), &mut verdict);
+        // 2024-01 to 2199-11: the last is due 2199-12-16, a Monday.
+        assert_eq!(verdict.findings.len(), 176 * 12 - 1);
+    }
+}

@@ -182,3 +182,129 @@ impl<'b, 'a> Key<'b, 'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, enterprise, policy, yuan};
+
+    #[test]
+    fn holds_once_both_records_are_there() {
+        let book = enterprise(
+            "declared D1 2024-03-05 2024-02 10 60000
+             payroll W1 2024-03-08 2024-02 10 80000 @2",
+        );
+        let plain = policy(&[], "");
+        check(judge, &book, &plain, "2024-03-07", &[]);
+        // Floor 36000, ceiling 180000: 20000 of 80000 are missing, times 0.24. The payroll is later.
+        let open = "2024-02 - 2024-03-08.. 4800.00 peak 4800.00 x1 blue 341021 \
+            contribution@2019-05 [tax.collection/D1 tax.collection/W1] \
+            {\"base\":\"60000.00\",\"expected\":\"80000.00\",\"headcount\":10,\"wages\":\"80000.00\"}";
+        let wake = check(judge, &book, &plain, "2024-03-12", &[open]);
+        assert_eq!(wake, None);
+    }
+
+    #[test]
+    fn a_correction_clears_it_and_another_reopens_it() {
+        let book = enterprise(
+            "declared D1 2024-03-05 2024-02 10 60000
+             payroll W1 2024-03-08 2024-02 10 80000
+             declared D2 2024-03-20 2024-02 10 80000
+             declared D3 2024-04-02 2024-02 10 70000",
+        );
+        let plain = policy(&[], "");
+        let reopened = "2024-02 - 2024-04-02.. 2400.00 peak 2400.00 x2 blue 341002 \
+            contribution@2019-05 [tax.collection/D3 tax.collection/W1] \
+            {\"base\":\"70000.00\",\"expected\":\"80000.00\",\"headcount\":10,\"wages\":\"80000.00\"}";
+        check(judge, &book, &plain, "2024-04-05", &[reopened]);
+        let cleared = "2024-02 - 2024-03-08..2024-03-20 0.00 peak 4800.00 x1 blue 341002 \
+            contribution@2019-05 [tax.collection/D2 tax.collection/W1] \
+            {\"base\":\"80000.00\",\"expected\":\"80000.00\",\"headcount\":10,\"wages\":\"80000.00\"}";
+        let wake = check(judge, &book, &plain, "2024-03-25", &[cleared]);
+        assert_eq!(wake, Some(crate::testing::day("2024-04-02")));
+    }
+
+    #[test]
+    fn latest_is_by_date_then_id() {
+        // Of one date: W2 is later than W10, byte by byte.
+        let book = enterprise(
+            "declared D1 2024-03-05 2024-02 1 10000
+             payroll W10 2024-03-08 2024-02 1 18000
+             payroll W2 2024-03-08 2024-02 1 10000",
+        );
+        check(judge, &book, &policy(&[], ""), "2024-04-05", &[]);
+    }
+
+    #[test]
+    fn tolerance_and_ratio_are_exceeded_strictly() {
+        let tight = policy(
+            &[],
+            "[detectors.under-declared-base]\ntolerance = \"24.00\"\ntolerance_ratio = \"0.01\"\n",
+        );
+        let payroll = |base| {
+            let book = EnterpriseBook {
+                declarations: vec![Declaration {
+                    base: yuan(base),
+                    ..enterprise("declared D1 2024-03-05 2024-02 1 0").declarations[0].clone()
+                }],
+                ..enterprise("payroll W1 2024-03-06 2024-02 1 10000")
+            };
+            let mut verdict = Verdict::default();
+            judge(
+                &book,
+                &tight,
+                crate::testing::day("2024-03-10"),
+                &mut verdict,
+            );
+            verdict.findings.first().map(|found| found.episode.amount)
+        };
+        assert_eq!(payroll("9900"), None);
+        assert_eq!(payroll("9899.99"), None); // 100.01 x 0.24 = 24.0024, not above 24.00
+        assert_eq!(payroll("9899.95"), Some(yuan("24.01"))); // 24.012
+    }
+
+    #[test]
+    fn wages_count_between_floor_and_ceiling() {
+        let plain = policy(&[], "");
+        let entry = plain
+            .contribution(crate::testing::month("2024-02"))
+            .unwrap();
+        let expected_of = |line| {
+            let book = enterprise(line);
+            Rate::round(expected(entry, &book.payrolls[0]), Rate::SCALE).to_string()
+        };
+        assert_eq!(
+            expected_of("payroll W 2024-03-06 2024-02 2 7199.99"),
+            "7200.00"
+        );
+        assert_eq!(
+            expected_of("payroll W 2024-03-06 2024-02 2 9000"),
+            "9000.00"
+        );
+        assert_eq!(
+            expected_of("payroll W 2024-03-06 2024-02 2 36000.01"),
+            "36000.00"
+        );
+        assert_eq!(expected_of("payroll W 2024-03-06 2024-02 0 5000"), "0.00");
+    }
+
+    #[test]
+    fn a_period_without_entry_takes_no_part() {
+        let book = enterprise(
+            "declared D1 2019-05-05 2019-04 10 1
+             payroll W1 2019-05-08 2019-04 10 80000",
+        );
+        check(judge, &book, &policy(&[], ""), "2024-04-05", &[]);
+    }
+
+    #[test]
+    fn the_largest_product_that_a_policy_allows_is_exact() {
+        // 10^30 units of base times both rates of 1: beyond 128 bits in one step.
+        let base = 10_i128.pow(30);
+        let both = Rate::from_units(200_000_000);
+        assert_eq!(contribution_of(base, both).fen(), 2 * 10_i128.pow(22));
+        let half_a_fen = Rate::from_units(50_000_000);
+        assert_eq!(contribution_of(Rate::SCALE, half_a_fen).fen(), 1);
+        assert_eq!(contribution_of(Rate::SCALE - 1, half_a_fen).fen(), 0);
+    }
+}
