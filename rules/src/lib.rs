@@ -7,6 +7,7 @@
 mod calendar;
 mod dated;
 mod error;
+mod holidays;
 mod policy;
 mod read;
 mod ready;

@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use domain::{BusinessDate, Detector, Rate};
-use toml::de::DeTable;
+use domain::{Detector, Rate};
+use toml::de::DeValue;
 
-use crate::calendar::{Calendar, is_weekday};
 use crate::dated::ByMonth;
 use crate::error::{PolicyError, PolicyErrors, Report};
+use crate::holidays::{OpenFile, calendar};
 use crate::policy::{
     Benefit, Contribution, DetectorSettings, Policy, Pool, Region, RegionIds, Remittance,
     Surcharge, contribution_due, payout_due, remittance_due,
 };
-use crate::section::{Placed, Section};
+use crate::section::{Placed, Section, parse_toml};
 use crate::value;
 
 /// Keys of the file, and of each of its tables.
@@ -51,7 +51,6 @@ const BENEFIT: [&str; 5] = [
     "grace_days",
 ];
 const REMITTANCE: [&str; 4] = ["from", "remit_day", "grace_days", "release_business_days"];
-const CALENDAR: [&str; 3] = ["holidays", "workdays", "files"];
 const DETECTOR: [&str; 5] = ["enabled", "tolerance", "yellow", "orange", "red"];
 const DETECTOR_WITH_RATIO: [&str; 6] = [
     "enabled",
@@ -61,11 +60,6 @@ const DETECTOR_WITH_RATIO: [&str; 6] = [
     "red",
     "tolerance_ratio",
 ];
-/// Keys of a calendar file.
-const CALENDAR_FILE: [&str; 4] = ["year", "source", "holidays", "workdays"];
-
-/// Years that a date may be of.
-const YEARS: (u32, u32) = (1900, 2199);
 /// The greatest number of grace days, and of business days for a release: decades.
 const DAYS_MAX: u32 = 9_999;
 /// The greatest rate: the whole of what it is taken of.
@@ -75,9 +69,6 @@ const RATE_MAX: u32 = 1;
 const RATIO_MAX: u32 = 1_000;
 /// The greatest number of regions: what a `RegionId` can tell apart.
 const REGIONS_MAX: usize = 1 << 16;
-
-/// Opens a file that a policy names: its name for errors and its text, or why not.
-type OpenFile<'f> = &'f dyn Fn(&str) -> (String, Result<String, String>);
 
 /// See [`Policy::load`].
 pub(crate) fn load(path: &Path) -> Result<Policy, PolicyErrors> {
@@ -120,16 +111,6 @@ pub(crate) fn parse_with(
         Some(policy) if all.is_empty() => Ok(policy),
         _ => Err(PolicyErrors { errors: all }),
     }
-}
-
-/// The text as TOML. `None` if it is none; all its faults are reported.
-fn parse_toml<'t>(report: &Report<'t>) -> Option<DeTable<'t>> {
-    let (table, faults) = DeTable::parse_recoverable(report.text());
-    for fault in &faults {
-        let offset = fault.span().map_or(0, |span| span.start);
-        report.add_syntax(offset, fault.message());
-    }
-    faults.is_empty().then(|| table.into_inner())
 }
 
 /// The whole file. Errors of calendar files go to `errors`, those of the policy to its report.
@@ -323,117 +304,6 @@ fn remittance(section: &Section<'_, '_>) -> Option<Remittance> {
     })
 }
 
-/// A day that a list names, and where.
-struct Listed {
-    day: BusinessDate,
-    /// In the order of reading: the policy itself is 0.
-    file: usize,
-    line: usize,
-    key: &'static str,
-}
-
-/// The lists of all calendars: of the policy and of the files that it names.
-#[derive(Default)]
-struct Lists {
-    /// Names of the files, the policy's first.
-    files: Vec<String>,
-    holidays: Vec<Listed>,
-    workdays: Vec<Listed>,
-}
-
-fn calendar(root: &Section<'_, '_>, open: OpenFile<'_>, errors: &mut Vec<PolicyError>) -> Calendar {
-    let mut lists = Lists::default();
-    lists.files.push(root.file().to_owned());
-    if let Some(section) = root.optional_table("calendar", &CALENDAR) {
-        lists.take(&section, "calendar.holidays", "calendar.workdays");
-        let files = section.optional_list("files", value::file);
-        for Placed { value: file, line } in files.unwrap_or_default() {
-            match open(&file) {
-                (name, Ok(text)) => calendar_file(name, &text, &mut lists, errors),
-                (name, Err(why)) => section.add(line, "files", format!("`{name}`: {why}")),
-            }
-        }
-    }
-    lists.check(root, errors);
-    let days = |listed: &[Listed]| listed.iter().map(|listed| listed.day).collect::<Vec<_>>();
-    Calendar::new(&days(&lists.holidays), &days(&lists.workdays))
-}
-
-/// Reads the file of one year.
-fn calendar_file(name: String, text: &str, lists: &mut Lists, errors: &mut Vec<PolicyError>) {
-    let report = Report::new(&name, text);
-    lists.files.push(name.clone());
-    if let Some(table) = parse_toml(&report) {
-        let root = Section::root(&report, &table, &CALENDAR_FILE);
-        let year = root.required("year", |value| value::whole(value, YEARS.0, YEARS.1));
-        root.required("source", value::name);
-        let (holidays, workdays) = lists.take(&root, "holidays", "workdays");
-        if let Some(year) = year {
-            let listed = lists.holidays[holidays..].iter();
-            for day in listed.chain(&lists.workdays[workdays..]) {
-                if day.day.period().year() != year {
-                    let message = format!("`{}` is not of the file's year {year}", day.day);
-                    root.add(day.line, day.key, message);
-                }
-            }
-        }
-    }
-    errors.append(&mut report.into_errors());
-}
-
-impl Lists {
-    /// Takes over the lists of the file last named. Returns where they begin.
-    fn take(
-        &mut self,
-        section: &Section<'_, '_>,
-        holidays_key: &'static str,
-        workdays_key: &'static str,
-    ) -> (usize, usize) {
-        let file = self.files.len() - 1;
-        let listed = |list: &str, key: &'static str| {
-            let days = section.optional_list(list, value::day).unwrap_or_default();
-            days.into_iter().map(move |placed| Listed {
-                day: placed.value,
-                file,
-                line: placed.line,
-                key,
-            })
-        };
-        let starts = (self.holidays.len(), self.workdays.len());
-        self.holidays.extend(listed("holidays", holidays_key));
-        self.workdays.extend(listed("workdays", workdays_key));
-        starts
-    }
-
-    /// Reports worked days that are holidays too, and those that are no weekend days.
-    fn check(&self, root: &Section<'_, '_>, errors: &mut Vec<PolicyError>) {
-        let holidays: BTreeMap<_, _> = self.holidays.iter().map(|day| (day.day, day)).collect();
-        for workday in &self.workdays {
-            let day = workday.day;
-            let message = if let Some(holiday) = holidays.get(&day) {
-                format!(
-                    "`{day}` is a holiday too ({}, {}:{}); allowed: in one of the two lists",
-                    holiday.key, self.files[holiday.file], holiday.line
-                )
-            } else if is_weekday(day) {
-                format!("`{day}` is no Saturday or Sunday; allowed: weekend days that are worked")
-            } else {
-                continue;
-            };
-            if workday.file == 0 {
-                root.add(workday.line, workday.key, message);
-            } else {
-                errors.push(PolicyError {
-                    file: self.files[workday.file].clone(),
-                    line: Some(workday.line),
-                    key: Some(workday.key.to_owned()),
-                    message,
-                });
-            }
-        }
-    }
-}
-
 fn detectors(root: &Section<'_, '_>) -> [DetectorSettings; Detector::ALL.len()] {
     let names = Detector::ALL.map(Detector::as_str);
     let tables = root.optional_table("detectors", &names);
@@ -487,19 +357,19 @@ fn settings(section: &Section<'_, '_>) -> DetectorSettings {
     }
 }
 
-fn rate(value: &toml::de::DeValue<'_>) -> value::Read<Rate> {
+fn rate(value: &DeValue<'_>) -> value::Read<Rate> {
     value::rate(value, RATE_MAX)
 }
 
-fn ratio(value: &toml::de::DeValue<'_>) -> value::Read<Rate> {
+fn ratio(value: &DeValue<'_>) -> value::Read<Rate> {
     value::rate(value, RATIO_MAX)
 }
 
-fn day_of_month(value: &toml::de::DeValue<'_>) -> value::Read<u32> {
+fn day_of_month(value: &DeValue<'_>) -> value::Read<u32> {
     value::whole(value, 1, 31)
 }
 
-fn days(value: &toml::de::DeValue<'_>) -> value::Read<u32> {
+fn days(value: &DeValue<'_>) -> value::Read<u32> {
     value::whole(value, 0, DAYS_MAX)
 }
 

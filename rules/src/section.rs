@@ -13,6 +13,16 @@ use crate::value::{Read, wrong_kind};
 /// How alike a misspelt name has to be to one that is allowed, 0 to 1.
 const ALIKE: f64 = 0.6;
 
+/// The text as TOML. `None` if it is none; all its faults are reported.
+pub(crate) fn parse_toml<'t>(report: &Report<'t>) -> Option<DeTable<'t>> {
+    let (table, faults) = DeTable::parse_recoverable(report.text());
+    for fault in &faults {
+        let offset = fault.span().map_or(0, |span| span.start);
+        report.add_syntax(offset, fault.message());
+    }
+    faults.is_empty().then(|| table.into_inner())
+}
+
 /// One table of the text.
 pub(crate) struct Section<'a, 't> {
     report: &'a Report<'t>,

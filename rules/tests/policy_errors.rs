@@ -600,6 +600,12 @@ fn calendar_files_are_named_in_their_errors() {
         "2025.toml:3: workdays: `2024-02-12` is a holiday too (calendar.holidays, policy.toml:49); \
          allowed: in one of the two lists"
     );
+    // Errors of a file come by line, contradictions among them.
+    let told = load(
+        "year = 2024\nsource = \"a notice\"\nworkdays = [\n\"2024-02-12\",\n\"2025-02-15\",\n\"2024-02-14\"]\n",
+    );
+    let places: Vec<_> = told.lines().map(|line| &line[..12]).collect();
+    assert_eq!(places, ["2025.toml:4:", "2025.toml:5:", "2025.toml:6:"]);
     let told = load("year = \n");
     assert!(told.starts_with("2025.toml:1: "), "{told}");
     let told = load("");
