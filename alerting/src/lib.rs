@@ -6,9 +6,13 @@
 //! whoever needs the time is given it.
 
 pub mod batch;
+mod blocking;
+pub mod http;
 pub mod identity;
 pub mod life;
 pub mod mail;
+pub mod metrics;
+pub mod publish;
 pub mod routing;
 pub mod store;
 #[cfg(test)]
