@@ -16,6 +16,7 @@ mod city;
 mod dice;
 mod faults;
 mod files;
+mod history;
 mod names;
 mod people;
 mod plan;
@@ -44,6 +45,29 @@ use plan::Plans;
 pub enum Scenario {
     /// A city like Huangshan, of any size and time.
     City,
+    /// Huangshan's pooled fund of 2005 to 2007, whose flows add up to the published tables. Time and
+    /// sizes are given, and nothing is planted: of the options only the seed counts.
+    Huangshan2005To2007,
+}
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Scenario; 2] = [Scenario::City, Scenario::Huangshan2005To2007];
+
+    /// Its name on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Scenario::City => "city",
+            Scenario::Huangshan2005To2007 => "huangshan-2005-2007",
+        }
+    }
+
+    /// The scenario of a name.
+    pub fn parse(name: &str) -> Option<Scenario> {
+        Scenario::ALL
+            .into_iter()
+            .find(|scenario| scenario.as_str() == name)
+    }
 }
 
 /// How large, how long, how wrong.
@@ -156,5 +180,6 @@ pub fn generate(
             }
             simulation::run(&city, policy, plans, options, sink)
         }
+        Scenario::Huangshan2005To2007 => history::run(options, policy, sink),
     }
 }

@@ -7,6 +7,7 @@ use domain::{BusinessDate, RegionCode, Topic};
 
 use crate::dice::{Dice, Purpose};
 use crate::record::{Id, Line, Record};
+use crate::truth::Truth;
 
 /// One line of this many is sent twice.
 const REDELIVERED_OF: u64 = 4_000;
@@ -52,11 +53,11 @@ struct Held {
 
 /// What was sent, by topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sent {
+struct Sent {
     /// All lines.
-    pub(crate) lines: u64,
+    lines: u64,
     /// Of them, those that repeat an earlier one.
-    pub(crate) redelivered: u64,
+    redelivered: u64,
 }
 
 /// Where the lines go, and the accounts of what went.
@@ -71,7 +72,9 @@ pub(crate) struct Post<'a> {
     again_from: usize,
     silences: Vec<Silence>,
     sent: [Sent; Topic::ALL.len()],
+    /// Records sent on their day so far.
     normal: u64,
+    redelivers: bool,
 }
 
 impl<'a> Post<'a> {
@@ -93,12 +96,38 @@ impl<'a> Post<'a> {
             silences,
             sent: Default::default(),
             normal: 0,
+            redelivers: true,
         }
     }
 
-    /// What was sent on each topic so far.
-    pub(crate) fn sent(&self) -> [Sent; Topic::ALL.len()] {
-        self.sent
+    /// Every line is sent once, on its day.
+    pub(crate) fn without_redelivery(
+        sink: &'a mut dyn FnMut(Line<'_>) -> io::Result<()>,
+        dice: &'a Dice,
+        regions: Vec<RegionCode>,
+    ) -> Post<'a> {
+        Post {
+            redelivers: false,
+            ..Post::new(sink, dice, regions, Vec::new())
+        }
+    }
+
+    /// The counts of what was sent, as a truth of which nothing was planted so far.
+    pub(crate) fn into_truth(self, seed: u64, as_of: BusinessDate) -> Truth {
+        let of = |count: fn(&Sent) -> u64| {
+            Topic::ALL
+                .into_iter()
+                .map(|topic| (topic, count(&self.sent[topic.index()])))
+                .collect()
+        };
+        Truth {
+            seed,
+            as_of,
+            records: of(|sent| sent.lines),
+            redelivered: of(|sent| sent.redelivered),
+            rejected: BTreeMap::new(),
+            planted: Vec::new(),
+        }
     }
 
     /// A new day begins.
@@ -219,7 +248,7 @@ impl<'a> Post<'a> {
     fn remember(&mut self, topic: Topic, region: usize, json: &[u8]) {
         self.normal += 1;
         let draw = self.dice.roll(Purpose::Redelivery, self.normal);
-        if draw.below(REDELIVERED_OF) == 0 {
+        if self.redelivers && draw.below(REDELIVERED_OF) == 0 {
             self.again.push((topic, region, json.to_vec()));
         }
     }

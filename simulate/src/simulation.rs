@@ -359,23 +359,21 @@ impl<'a> Simulation<'a> {
 
     /// Notes an irregularity, if it shows before the end and exceeds the detector's tolerance.
     pub(crate) fn plant(&mut self, mut planted: Planted) {
-        let settings = planted.detector.map(|d| self.policy.detector(d));
-        let has_tolerance = !matches!(
-            planted.detector,
-            Some(Detector::Undeclared | Detector::MissedPayout)
-        );
-        let is_within_tolerance =
-            settings.is_some_and(|s| !s.enabled || has_tolerance && planted.amount <= s.tolerance);
+        let of_facts = planted
+            .detector
+            .filter(|detector| Detector::OF_FACTS.contains(detector));
+        let is_below_notice = of_facts.is_some_and(|detector| {
+            let settings = self.policy.detector(detector);
+            let has_tolerance = !matches!(detector, Detector::Undeclared | Detector::MissedPayout);
+            !settings.enabled || has_tolerance && planted.amount <= settings.tolerance
+        });
         let has_shown = planted.opened_on.is_some_and(|day| day <= self.end);
-        if is_within_tolerance || !has_shown {
+        if is_below_notice || !has_shown {
             return;
         }
         planted.cleared_on = planted.cleared_on.filter(|&day| day <= self.end);
-        let is_of_facts = planted
-            .detector
-            .is_some_and(|d| Detector::OF_FACTS.contains(&d));
         planted.expected = match planted.cleared_on {
-            _ if !is_of_facts => Expected::None,
+            _ if of_facts.is_none() => Expected::None,
             Some(_) => Expected::Cleared,
             None => Expected::Open,
         };
@@ -427,20 +425,10 @@ impl<'a> Simulation<'a> {
 
     fn into_truth(mut self, seed: u64) -> Truth {
         self.judge_deaths();
-        let sent = self.post.sent();
-        let of = |count: fn(&crate::post::Sent) -> u64| {
-            Topic::ALL
-                .into_iter()
-                .map(|topic| (topic, count(&sent[topic.index()])))
-                .collect()
-        };
         let mut truth = Truth {
-            seed,
-            as_of: self.end,
-            records: of(|sent| sent.lines),
-            redelivered: of(|sent| sent.redelivered),
             rejected: self.rejected,
             planted: self.planted,
+            ..self.post.into_truth(seed, self.end)
         };
         truth.sort();
         truth
