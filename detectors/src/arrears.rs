@@ -84,9 +84,14 @@ pub(crate) fn owed(entry: &Contribution, base: Money) -> Money {
     Rate::round(entry.both_rates().times(base), Rate::SCALE)
 }
 
-/// Whether [`owed`] is at most `limit`, without the division.
+/// Whether [`owed`] is at most `limit`, without the division; `false` if that is not plain because
+/// an amount is beyond 64 bits, whose products need no check.
 fn owes_at_most(entry: &Contribution, base: Money, limit: Money) -> bool {
-    2 * entry.both_rates().times(base) < (2 * limit.fen() + 1) * Rate::SCALE
+    let (Ok(base), Ok(limit)) = (i64::try_from(base.fen()), i64::try_from(limit.fen())) else {
+        return false;
+    };
+    let exact = i128::from(base) * i128::from(entry.both_rates().units());
+    2 * exact < (2 * i128::from(limit) + 1) * Rate::SCALE
 }
 
 /// A declared period of an enterprise with what applies to it.

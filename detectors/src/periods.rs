@@ -96,33 +96,34 @@ pub(crate) struct Cursor<'l, 'b, T> {
 }
 
 impl<T: OfPeriod> Cursor<'_, '_, T> {
-    /// The places of a period that is not before the last one asked for.
+    /// The places of a period that is after the last one asked for.
     pub fn seek(&mut self, period: Period) -> Range<usize> {
         while self.of_next().is_some_and(|of| of < period) {
             self.at += 1;
         }
-        let start = self.at;
-        while self.of_next() == Some(period) {
-            self.at += 1;
-        }
-        let places = start..self.at;
-        // The same period may be asked for again.
-        self.at = start;
-        places
+        self.take(period)
     }
 
     /// The places of the next period that has records.
     pub fn next_group(&mut self) -> Option<(Period, Range<usize>)> {
         let period = self.of_next()?;
+        Some((period, self.take(period)))
+    }
+
+    fn take(&mut self, period: Period) -> Range<usize> {
         let start = self.at;
         while self.of_next() == Some(period) {
             self.at += 1;
         }
-        Some((period, start..self.at))
+        start..self.at
     }
 
     fn of_next(&self) -> Option<Period> {
-        (self.at < self.list.records.len()).then(|| self.list.get(self.at).period())
+        if self.list.order.is_empty() {
+            return self.list.records.get(self.at).map(T::period);
+        }
+        let index = *self.list.order.get(self.at)?;
+        Some(self.list.records[index].period())
     }
 }
 

@@ -18,7 +18,7 @@ use domain::{
 };
 use rules::{Benefit, Policy};
 
-use crate::book::{ItemBook, PersonBook};
+use crate::book::{ItemBook, Payout, PersonBook};
 use crate::episodes::fold;
 use crate::evidence::{details, severity_of};
 use crate::net::Net;
@@ -52,16 +52,16 @@ pub fn contributions<'a>(book: &PersonBook<'a>, policy: &Policy) -> Vec<Contribu
     }
     let net = LazyCell::new(|| Net::new(&book.payouts, &book.payout_reversals));
     // Month after month it is the same item of the same entry: the lists are searched once.
-    let mut listed: Option<(&Benefit, &str)> = None;
+    let mut listed: Option<Listed<'_>> = None;
     for (index, payout) in book.payouts.iter().enumerate() {
+        if listed.as_ref().is_some_and(|known| known.covers(payout)) {
+            continue;
+        }
         let Some(entry) = policy.benefit(payout.period) else {
             continue;
         };
-        if listed.is_some_and(|(of, item)| std::ptr::eq(of, entry) && item == payout.item) {
-            continue;
-        }
         if entry.is_listed(payout.item) {
-            listed = Some((entry, payout.item));
+            listed = Some(Listed::new(policy, entry, payout.item));
             continue;
         }
         let mut records = vec![(payout.date, payout.id)];
@@ -81,6 +81,31 @@ pub fn contributions<'a>(book: &PersonBook<'a>, policy: &Policy) -> Vec<Contribu
         });
     }
     found
+}
+
+/// An item that an entry lists, and the months of the entry.
+struct Listed<'a> {
+    from: Period,
+    until: Option<Period>,
+    item: &'a str,
+}
+
+impl<'a> Listed<'a> {
+    fn new(policy: &Policy, entry: &Benefit, item: &'a str) -> Self {
+        let later = policy.benefits().iter().map(|later| later.from);
+        Listed {
+            from: entry.from,
+            until: later.filter(|&from| entry.from < from).min(),
+            item,
+        }
+    }
+
+    fn covers(&self, payout: &Payout<'_>) -> bool {
+        let is_same = std::ptr::eq(self.item, payout.item) || self.item == payout.item;
+        self.from <= payout.period
+            && self.until.is_none_or(|until| payout.period < until)
+            && is_same
+    }
 }
 
 /// Judges the region's payouts of the item for the period.

@@ -45,15 +45,13 @@ pub fn judge(
         let until = book.statuses.get(at + 1).map(|later| later.date);
         let mut period = status.date.period().max(first_entry);
         while period <= this_month && until.is_none_or(|until| period.last_day() < until) {
-            if let (Some(entry), Some(due)) =
-                (policy.contribution(period), policy.contribution_due(period))
-            {
+            if let Some(due) = policy.contribution_due(period) {
                 let start = due.deadline.next();
                 let of_key = declared.seek(period);
                 let in_time = !of_key.is_empty() && declarations.get(of_key.start).date <= start;
                 if !in_time && as_of < start {
                     verdict.wake_on(start);
-                } else if !in_time {
+                } else if !in_time && let Some(entry) = policy.contribution(period) {
                     let key = Key {
                         book,
                         policy,

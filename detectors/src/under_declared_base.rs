@@ -29,6 +29,7 @@ pub fn judge(
     let payrolls = ByPeriod::new(&book.payrolls);
     let mut declared = declarations.cursor();
     let mut withheld = payrolls.cursor();
+    let mut floor = Floor::default();
     while let Some((period, of_declarations)) = declared.next_group() {
         let of_payrolls = withheld.seek(period);
         if of_payrolls.is_empty() {
@@ -44,16 +45,14 @@ pub fn judge(
             period,
             entry,
         };
-        let single = of_declarations.len() == 1 && of_payrolls.len() == 1;
-        if single
-            && key
-                .shortfall(
-                    declarations.get(of_declarations.start),
-                    payrolls.get(of_payrolls.start),
-                )
-                .is_none()
-        {
-            continue;
+        if of_declarations.len() == 1 && of_payrolls.len() == 1 {
+            let declaration = declarations.get(of_declarations.start);
+            let payroll = payrolls.get(of_payrolls.start);
+            let is_enough = floor.covers(entry, declaration, payroll)
+                || key.shortfall(declaration, payroll).is_none();
+            if is_enough {
+                continue;
+            }
         }
         key.judge(
             declarations.records(of_declarations),
@@ -61,6 +60,31 @@ pub fn judge(
             as_of,
             verdict,
         );
+    }
+}
+
+/// The floor per head of the entry that was asked for last, rounded up.
+#[derive(Default)]
+struct Floor {
+    from: Option<Period>,
+    fen: i64,
+}
+
+impl Floor {
+    /// Whether a base is plainly enough: not below the wages, and not below the floor.
+    fn covers(
+        &mut self,
+        entry: &Contribution,
+        declaration: &Declaration<'_>,
+        payroll: &Payroll<'_>,
+    ) -> bool {
+        if self.from != Some(entry.from) {
+            let scaled = entry.floor_ratio.times(entry.reference_wage);
+            self.from = Some(entry.from);
+            self.fen = i64::try_from(scaled / Rate::SCALE + 1).unwrap_or(i64::MAX);
+        }
+        let floor = i128::from(self.fen) * i128::from(payroll.headcount);
+        payroll.wages <= declaration.base && floor <= declaration.base.fen()
     }
 }
 
