@@ -38,7 +38,7 @@ impl KnownDeaths {
                 }
             }
             let earliest = reports.keys().next().copied();
-            if changes.last().map_or(None, |&(_, before)| before) != earliest {
+            if changes.last().and_then(|&(_, before)| before) != earliest {
                 changes.push((of_day[0].0, earliest));
             }
         }

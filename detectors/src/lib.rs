@@ -11,7 +11,6 @@ pub mod deceased_recipient;
 pub mod duplicate_payout;
 mod episodes;
 mod evidence;
-pub mod feeds;
 pub mod late_remittance;
 pub mod missed_payout;
 mod net;
