@@ -437,6 +437,211 @@ mod tests {
         assert_eq!(*episode, finding.episode, "{:?} on {as_of}", finding.key);
     }
 
+    /// The amounts of what is open.
+    fn open(verdict: &Verdict) -> plainly::Open {
+        let open = verdict
+            .findings
+            .iter()
+            .filter(|finding| finding.episode.cleared_on.is_none());
+        open.map(|finding| {
+            let key = &finding.key;
+            let part = (key.detector, key.period, key.item.clone());
+            (part, finding.episode.amount)
+        })
+        .collect()
+    }
+
+    /// The table of contract section 5, a line at a time and a day at a time, as slowly as it reads.
+    mod plainly {
+        use super::*;
+
+        pub type Open = BTreeMap<(Detector, Option<Period>, Option<String>), Money>;
+
+        /// All months in which anything takes place.
+        fn periods() -> impl Iterator<Item = Period> {
+            (month("2023-11").months()..month("2024-09").months()).map(Period::from_months)
+        }
+
+        fn round(fen: i128, units: i128) -> Money {
+            Money::from_fen((fen * units * 2 + 100_000_000) / 200_000_000)
+        }
+
+        pub fn enterprise(book: &EnterpriseBook<'_>, policy: &Policy, d: BusinessDate) -> Open {
+            let mut open = Open::new();
+            for period in periods() {
+                let Some(entry) = policy.contribution(period) else {
+                    continue;
+                };
+                let overdue = policy.contribution_due(period).unwrap().deadline < d;
+                let both = i128::from(entry.both_rates().units());
+                let declaration = |of: Period| {
+                    let known = book.declarations.iter();
+                    known
+                        .filter(|record| record.period == of && record.date <= d)
+                        .max_by_key(|record| (record.date, record.id))
+                };
+                let payroll = book
+                    .payrolls
+                    .iter()
+                    .filter(|record| record.period == period && record.date <= d)
+                    .max_by_key(|record| (record.date, record.id));
+                let expected = payroll.map(|payroll| {
+                    let heads = i128::from(payroll.headcount);
+                    let bound = |ratio: domain::Rate| ratio.times(entry.reference_wage) * heads;
+                    let wages = payroll.wages.fen() * 100_000_000;
+                    wages
+                        .max(bound(entry.floor_ratio))
+                        .min(bound(entry.ceiling_ratio))
+                });
+                let settings = |detector| policy.detector(detector);
+                let mut add = |detector, amount| {
+                    open.insert((detector, Some(period), None), amount);
+                };
+                if let (Some(declaration), Some(expected)) = (declaration(period), expected) {
+                    let missing = expected - declaration.base.fen() * 100_000_000;
+                    let settings = settings(Detector::UnderDeclaredBase);
+                    let scaled = missing * both * 2 + 10_i128.pow(16);
+                    let amount = Money::from_fen(scaled.div_euclid(2 * 10_i128.pow(16)));
+                    let ratio = i128::from(settings.tolerance_ratio.units());
+                    if missing * 100_000_000 > ratio * expected && amount > settings.tolerance {
+                        add(Detector::UnderDeclaredBase, amount);
+                    }
+                }
+                if let Some(declaration) = declaration(period) {
+                    let of_key = book.payments.iter();
+                    let of_key = of_key.filter(|of| of.period == period && of.date <= d);
+                    let paid: Money = of_key
+                        .map(|payment| {
+                            let back = book.payment_reversals.iter().filter(|back| {
+                                back.reverses == payment.id
+                                    && back.period == period
+                                    && back.date <= d
+                            });
+                            let back: Money = back.map(|back| back.amount).sum();
+                            (payment.amount - back).at_least_zero()
+                        })
+                        .sum();
+                    let amount = round(declaration.base.fen(), both) - paid;
+                    if overdue && amount > settings(Detector::Arrears).tolerance {
+                        add(Detector::Arrears, amount);
+                    }
+                } else if overdue {
+                    let status = book.statuses.iter();
+                    let status = status.filter(|of| of.date <= d.min(period.last_day()));
+                    let status = status.max_by_key(|of| (of.date, of.id));
+                    let earlier = periods()
+                        .filter(|of| *of < period && policy.contribution(*of).is_some())
+                        .filter_map(declaration)
+                        .last();
+                    let amount = match (earlier, expected) {
+                        (Some(of), _) => {
+                            let rates = policy.contribution(of.period).unwrap().both_rates();
+                            let owed = round(of.base.fen(), i128::from(rates.units()));
+                            Money::from_fen((owed.fen() * 110 + 50) / 100)
+                        }
+                        (None, Some(expected)) => Money::from_fen(
+                            (expected * both * 2 + 10_i128.pow(16)) / (2 * 10_i128.pow(16)),
+                        ),
+                        (None, None) => Money::ZERO,
+                    };
+                    if status.is_some_and(|of| of.status == EnterpriseStatus::Active) {
+                        add(Detector::Undeclared, amount);
+                    }
+                }
+            }
+            open
+        }
+
+        pub fn person(book: &PersonBook<'_>, policy: &Policy, d: BusinessDate) -> Open {
+            let mut open = Open::new();
+            let net = |payout: &Payout<'_>| {
+                let back = book.payout_reversals.iter().filter(|back| {
+                    back.reverses == payout.id
+                        && (back.period, back.item) == (payout.period, payout.item)
+                        && back.date <= d
+                });
+                let back: Money = back.map(|back| back.amount).sum();
+                (payout.amount - back).at_least_zero()
+            };
+            let left = || {
+                let known = book.payouts.iter().filter(|payout| payout.date <= d);
+                known.filter(|payout| net(payout).is_positive())
+            };
+            let died_on = book
+                .deaths
+                .iter()
+                .filter(|death| death.date <= d)
+                .filter(|death| {
+                    let mut cancelled = book.cancellations.iter();
+                    !cancelled.any(|of| of.reverses == death.id && of.date <= d)
+                })
+                .map(|death| death.died_on)
+                .min();
+            if let Some(died_on) = died_on {
+                let counted = left().filter(|payout| {
+                    let entry = policy.benefit(payout.period);
+                    died_on.period() < payout.period
+                        && entry.is_some_and(|entry| !entry.is_survivor_item(payout.item))
+                });
+                let amount: Money = counted.map(net).sum();
+                if amount.is_positive() {
+                    open.insert((Detector::DeceasedRecipient, None, None), amount);
+                }
+            }
+            for period in periods() {
+                for item in ["basic_pension", "funeral_grant", "gift"] {
+                    let of_key = left().filter(|payout| {
+                        (payout.period, payout.item, payout.nature)
+                            == (period, item, Nature::Regular)
+                    });
+                    let amounts: Vec<Money> = of_key.map(net).collect();
+                    if amounts.len() > 1 {
+                        let sum: Money = amounts.iter().copied().sum();
+                        let amount = sum - *amounts.iter().max().unwrap();
+                        let key = (
+                            Detector::DuplicatePayout,
+                            Some(period),
+                            Some(item.to_owned()),
+                        );
+                        open.insert(key, amount);
+                    }
+                }
+                let Some(due) = policy.payout_due(period) else {
+                    continue;
+                };
+                let receives = |day: BusinessDate| {
+                    let records = book.beneficiaries.iter();
+                    records
+                        .filter(|of| of.date <= d.min(day))
+                        .max_by_key(|of| (of.date, of.id))
+                        .is_some_and(|of| of.status == RosterStatus::Receiving)
+                };
+                let is_paid = left().any(|of| of.period == period && of.nature != Nature::LumpSum);
+                if d <= due.deadline
+                    || !receives(period.first_day())
+                    || !receives(due.date)
+                    || is_paid
+                    || died_on.is_some_and(|died_on| died_on < period.first_day())
+                {
+                    continue;
+                }
+                let on_roster = book
+                    .beneficiaries
+                    .iter()
+                    .filter(|of| of.date <= due.date && of.amount.is_some())
+                    .max_by_key(|of| (of.date, of.id))
+                    .and_then(|of| of.amount);
+                let earlier = left()
+                    .filter(|of| of.period < period && of.nature == Nature::Regular)
+                    .max_by_key(|of| (of.period, of.date, of.id))
+                    .map(net);
+                let amount = on_roster.or(earlier).unwrap_or(Money::ZERO);
+                open.insert((Detector::MissedPayout, Some(period), None), amount);
+            }
+            open
+        }
+    }
+
     /// A due day at the start of the month, so that payout dates move into the month before.
     fn policies() -> [Policy; 2] {
         [
@@ -469,6 +674,7 @@ mod tests {
                 let book = random_enterprise(&mut dice);
                 assert_consistent(|as_of, verdict| {
                     judge_enterprise(&book, &policy, as_of, as_of, verdict);
+                    assert_eq!(open(verdict), plainly::enterprise(&book, &policy, as_of));
                 });
             }
         }
@@ -482,6 +688,7 @@ mod tests {
                 let book = random_person(&mut dice);
                 assert_consistent(|as_of, verdict| {
                     judge_person(&book, &policy, as_of, as_of, verdict);
+                    assert_eq!(open(verdict), plainly::person(&book, &policy, as_of));
                 });
             }
         }
