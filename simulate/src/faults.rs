@@ -102,9 +102,9 @@ const GBK: &[u8] = b"\xbb\xc6\xc9\xbd";
 
 /// The feeds that fall silent: deaths of the last region for good, after two thirds of the time, and the
 /// roster of the second for six business days, after half of it.
-pub(crate) fn silences(city: &City, policy: &Policy, faults: u32) -> Vec<Silence> {
+pub(crate) fn silences(city: &City, policy: &Policy) -> Vec<Silence> {
     let regions = city.regions.len();
-    if faults == 0 || regions < 2 {
+    if regions < 2 {
         return Vec::new();
     }
     let first = city.from.first_day();
@@ -131,6 +131,7 @@ pub(crate) fn silences(city: &City, policy: &Policy, faults: u32) -> Vec<Silence
 impl Simulation<'_> {
     /// Puts the bad records of the whole time on the agenda, and notes the silences.
     pub(crate) fn plan_faults(&mut self, a_year: u32) {
+        self.plan_silences();
         if a_year == 0 {
             return;
         }
@@ -148,10 +149,14 @@ impl Simulation<'_> {
                 self.at(day, Event::Fault(Fault { reason, number }));
             }
         }
+    }
+
+    fn plan_silences(&mut self) {
         for silence in self.silences.clone() {
             let code = self.city.regions[silence.region].code;
             let planted = Planted {
                 topic: Some(silence.topic),
+                item: Some(silence.topic.to_string()),
                 planted_on: silence.from,
                 opened_on: Some(silence.from),
                 cleared_on: silence.until,

@@ -425,7 +425,8 @@ impl History<'_> {
         let mut post = Post::without_redelivery(sink, &self.city.dice, codes);
         let mut record = Record::default();
         let mut day = month(FIRST_YEAR, 1).first_day();
-        let end = month(FIRST_YEAR + YEARS as u32 - 1, 12).last_day();
+        let last = month(FIRST_YEAR + YEARS as u32 - 1, 12).last_day();
+        let end = self.policy.calendar().on_or_before(last);
         while day <= end {
             post.begin_day(day);
             for flow in self.agenda.remove(&day).unwrap_or_default() {

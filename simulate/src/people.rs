@@ -312,47 +312,47 @@ impl Simulation<'_> {
         self.plant(planted);
     }
 
+    /// A payout in time, of which the record comes late or is lost for days; on a day that has such a
+    /// record already, it comes in time like any other.
     fn plan_delayed_payout(&mut self, plan: PersonPlan, due: Due) {
+        const TOPIC: Topic = Topic::AgencyPayout;
         let amount = self.city.pension(plan.person, plan.month);
+        let payout = self.pension_of(plan.person, plan.month, amount);
+        let region = payout.region;
         let late_on = self.business_day_after(due.deadline, 3);
         let found_on = self.policy.calendar().plus_business_days(due.date, 3);
         let is_late = plan.shape == PersonShape::LatePayout;
-        let delivery = if is_late {
+        let delivery = if is_late && self.reserve(TOPIC, region, &[late_on]) {
+            self.plant_late_payout(plan, region, due.date, late_on);
             Delivery::Late(late_on)
-        } else {
+        } else if !is_late && self.reserve(TOPIC, region, &[due.date, found_on]) {
+            self.plant_lost(TOPIC, region, amount, due.date, found_on);
             Delivery::Lost(found_on)
-        };
-        let payout = Payout {
-            delivery,
-            ..self.pension_of(plan.person, plan.month, amount)
-        };
-        self.at(due.date, Event::Payout(payout));
-        let (kind, detector, shows_on, why) = if is_late {
-            let why = "paid in time, and the record was sent after the grace";
-            ("late-fact", None, late_on, why)
         } else {
-            let why = "a record that the close counts was lost for three business days";
-            (
-                "incomplete-feed",
-                Some(Detector::IncompleteFeed),
-                due.date,
-                why,
-            )
+            Delivery::AtOnce
         };
-        let region = self.city.region_of(plan.person);
+        self.at(due.date, Event::Payout(Payout { delivery, ..payout }));
+    }
+
+    fn plant_late_payout(
+        &mut self,
+        plan: PersonPlan,
+        region: usize,
+        paid_on: BusinessDate,
+        sent_on: BusinessDate,
+    ) {
         let planted = Planted {
             period: Some(self.city.period(plan.month)),
             topic: Some(Topic::AgencyPayout),
-            planted_on: due.date,
-            opened_on: Some(shows_on),
-            cleared_on: detector.map(|_| found_on),
+            planted_on: paid_on,
+            opened_on: Some(sent_on),
             ..self.planted(
-                kind,
-                detector,
+                "late-fact",
+                None,
                 self.reveal(plan.person),
                 region,
-                amount,
-                why,
+                self.city.pension(plan.person, plan.month),
+                "paid in time, and the record was sent after the grace",
             )
         };
         self.plant(planted);

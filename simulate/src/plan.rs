@@ -35,9 +35,12 @@ pub struct Irregularities {
     /// Records that come late, are lost for days or reuse an id; the population is retirees and
     /// enterprises.
     pub deliveries: u32,
-    /// Bad records of each reason a year, and, if not zero, one feed that falls silent for good and one
-    /// that does for days.
+    /// Bad records of each reason a year.
     pub faults: u32,
+    /// Whether, in the second half of the time, one region's feed of deaths falls silent for good and
+    /// another's roster for six business days. A live run holds back what it cannot know because of a
+    /// silent feed, where a replay takes all feeds to be complete: without silences the two end alike.
+    pub silences: bool,
 }
 
 impl Irregularities {
@@ -54,6 +57,7 @@ impl Irregularities {
         subsidies: 0,
         deliveries: 0,
         faults: 0,
+        silences: false,
     };
 
     /// As many as a supervisor may find in an ordinary year.
@@ -69,6 +73,7 @@ impl Irregularities {
         subsidies: 120_000,
         deliveries: 300,
         faults: 6,
+        silences: true,
     };
 
     /// The usual ones, `percent` hundredths as often.
@@ -87,6 +92,7 @@ impl Irregularities {
             subsidies: times(usual.subsidies),
             deliveries: times(usual.deliveries),
             faults: times(usual.faults),
+            silences: usual.silences && 0 < percent,
         }
     }
 }

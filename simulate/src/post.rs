@@ -77,6 +77,11 @@ pub(crate) struct Post<'a> {
     redelivers: bool,
 }
 
+/// The id of a region's close of a day, on each topic.
+pub(crate) fn close_id(region: RegionCode, day: BusinessDate) -> Id {
+    Id::new("C").word(region.as_str()).letter(b'-').day(day)
+}
+
 impl<'a> Post<'a> {
     pub(crate) fn new(
         sink: &'a mut dyn FnMut(Line<'_>) -> io::Result<()>,
@@ -216,10 +221,7 @@ impl<'a> Post<'a> {
             return Ok(());
         }
         let control = std::mem::take(&mut self.control[region][topic.index()]);
-        let id = Id::new("C")
-            .word(self.regions[region].as_str())
-            .letter(b'-')
-            .day(self.today);
+        let id = close_id(self.regions[region], self.today);
         let (json, _) = record
             .begin(&id, "day_close", self.regions[region], self.today)
             .count("records", control.records)

@@ -2,7 +2,7 @@
 //!
 //! Memory holds the city, one month's agenda and a few records that wait: never the records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use domain::{
@@ -13,9 +13,9 @@ use rules::Policy;
 
 use crate::Options;
 use crate::city::{City, MonthIndex};
-use crate::faults::Fault;
+use crate::faults::{self, Fault};
 use crate::plan::{PersonShape, Plans};
-use crate::post::{Delivery, Post, Silence};
+use crate::post::{Delivery, Post, Silence, close_id};
 use crate::record::{Id, Line, Record};
 use crate::truth::{Expected, Planted, Truth};
 
@@ -175,6 +175,9 @@ pub(crate) struct Simulation<'a> {
     pub(crate) silences: Vec<Silence>,
     pub(crate) rejected: BTreeMap<(Topic, &'static str), u64>,
     pub(crate) planted: Vec<Planted>,
+    /// Days on which a region's feed of a topic has a record missing, or gets one late: at most one
+    /// of these a day, so that totals tell which.
+    unusual: BTreeSet<(Topic, usize, BusinessDate)>,
 }
 
 /// Runs a city through its months.
@@ -185,9 +188,13 @@ pub(crate) fn run(
     options: &Options,
     sink: &mut dyn FnMut(Line<'_>) -> io::Result<()>,
 ) -> io::Result<Truth> {
-    let faults = options.irregularities.faults;
-    let mut simulation = Simulation::new(city, policy, plans, faults, sink);
-    simulation.plan_faults(faults);
+    let silences = if options.irregularities.silences {
+        faults::silences(city, policy)
+    } else {
+        Vec::new()
+    };
+    let mut simulation = Simulation::new(city, policy, plans, silences, sink);
+    simulation.plan_faults(options.irregularities.faults);
     let opening = city.from.first_day().previous();
     simulation.today = opening;
     simulation.at(opening, Event::OpenEnterprises);
@@ -205,13 +212,12 @@ impl<'a> Simulation<'a> {
         city: &'a City,
         policy: &'a Policy,
         plans: Plans,
-        faults: u32,
+        silences: Vec<Silence>,
         sink: &'a mut dyn FnMut(Line<'_>) -> io::Result<()>,
     ) -> Simulation<'a> {
         let months = city.size.months as usize;
         let regions = city.regions.len();
         let codes = city.regions.iter().map(|region| region.code).collect();
-        let silences = crate::faults::silences(city, policy, faults);
         Simulation {
             city,
             policy,
@@ -220,13 +226,14 @@ impl<'a> Simulation<'a> {
             record: Record::default(),
             items: Items::new(city, policy),
             today: BusinessDate::FIRST,
-            end: city.period(city.size.months - 1).last_day(),
+            end: last_day(city, policy),
             agenda: BTreeMap::new(),
             collected: vec![vec![0; regions]; months],
             remitted: vec![vec![0; regions]; months],
             silences,
             rejected: BTreeMap::new(),
             planted: Vec::new(),
+            unusual: BTreeSet::new(),
         }
     }
 
@@ -399,6 +406,7 @@ impl<'a> Simulation<'a> {
             region: self.city.regions[region].code,
             topic: None,
             reason: None,
+            grade: None,
             planted_on: self.today,
             opened_on: Some(self.today),
             cleared_on: None,
@@ -406,6 +414,46 @@ impl<'a> Simulation<'a> {
             amount: Money::from_fen(i128::from(amount)),
             why,
         }
+    }
+
+    /// Whether nothing unusual has befallen a region's feed on any of the days so far; now it has.
+    pub(crate) fn reserve(&mut self, topic: Topic, region: usize, days: &[BusinessDate]) -> bool {
+        let keys = || days.iter().map(|day| (topic, region, *day));
+        let is_free = keys().all(|key| !self.unusual.contains(&key));
+        if is_free {
+            self.unusual.extend(keys());
+        }
+        is_free
+    }
+
+    /// A record that the close of a day counts and that is lost until another day.
+    pub(crate) fn plant_lost(
+        &mut self,
+        topic: Topic,
+        region: usize,
+        amount: i64,
+        closed_on: BusinessDate,
+        found_on: BusinessDate,
+    ) {
+        let code = self.city.regions[region].code;
+        let close = close_id(code, closed_on);
+        let close = String::from_utf8_lossy(close.bytes());
+        let planted = Planted {
+            item: Some(format!("{topic}:{close}")),
+            topic: Some(topic),
+            planted_on: closed_on,
+            opened_on: Some(closed_on),
+            cleared_on: Some(found_on),
+            ..self.planted(
+                "incomplete-feed",
+                Some(Detector::IncompleteFeed),
+                code.to_string(),
+                region,
+                amount,
+                "a record that the close counts was lost for three business days",
+            )
+        };
+        self.plant(planted);
     }
 
     /// The full number of a person.
@@ -443,7 +491,9 @@ impl<'a> Simulation<'a> {
             };
             let region = self.city.region_of(plan.person);
             let (kind, why) = describe_death(plan.shape);
+            let is_cleared = death.closes_on.is_some_and(|day| day <= self.end);
             let planted = Planted {
+                grade: Some(grade(plan.shape, is_cleared)),
                 planted_on: first_paid_on,
                 opened_on: Some(first_paid_on.max(death.reported_on)),
                 cleared_on: death.closes_on,
@@ -458,6 +508,22 @@ impl<'a> Simulation<'a> {
             };
             self.plant(planted);
         }
+    }
+}
+
+/// The last business day: nothing is sent after it, so that all feeds are closed up to the end.
+fn last_day(city: &City, policy: &Policy) -> BusinessDate {
+    let last = city.period(city.size.months - 1).last_day();
+    policy.calendar().on_or_before(last)
+}
+
+/// The grade of contract section 5, of deaths reported as the shape says.
+fn grade(shape: PersonShape, is_cleared: bool) -> &'static str {
+    match shape {
+        PersonShape::DeadTwoSources | PersonShape::DeadStopped => "A",
+        PersonShape::DeadNumberOnly | PersonShape::DeadOtherName => "C",
+        PersonShape::DeadCancelled if is_cleared => "C",
+        _ => "B",
     }
 }
 

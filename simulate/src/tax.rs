@@ -408,65 +408,69 @@ impl Simulation<'_> {
         }
     }
 
+    /// A payment in time, of which the record comes late, is lost for days, or has another under its
+    /// id. On a day that has a late or lost record already, it comes in time like any other.
     fn plan_delivery(&mut self, filing: &Filing, entry: &Contribution, shape: EnterpriseShape) {
-        use EnterpriseShape as E;
         let amount = contribution(entry, filing.base);
+        let region = self.city.enterprises[filing.enterprise as usize].region;
         self.withhold(filing, filing.wages);
         self.declare(filing, filing.declared_on, b'A', filing.base);
-        let later = self.business_day_after(filing.due.deadline.max(filing.paid_on), 4);
-        let soon = self.policy.calendar().plus_business_days(filing.paid_on, 3);
-        let (kind, delivery, shows_on, why) = match shape {
-            E::Conflict => {
-                let next = filing.paid_on.next();
-                self.at(
-                    next,
-                    Event::ConflictingPayment {
-                        enterprise: filing.enterprise,
-                        period: filing.period,
-                        letter: b'A',
-                        amount: amount + 10_000,
-                        date: filing.paid_on,
-                    },
-                );
-                let why = "another payment was sent under the id of the first";
-                ("conflicting-id", Delivery::AtOnce, next, why)
-            }
-            E::LatePayment => {
+        let late_on = self.business_day_after(filing.due.deadline, 4);
+        let found_on = self.policy.calendar().plus_business_days(filing.paid_on, 3);
+        let delivery = match shape {
+            EnterpriseShape::LatePayment if self.reserve(TOPIC, region, &[late_on]) => {
                 let why = "paid in time, and the record was sent after the due date";
-                ("late-fact", Delivery::Late(later), later, why)
+                self.plant_delivery(filing, "late-fact", late_on, amount, why);
+                Delivery::Late(late_on)
             }
-            _ => {
-                let why = "a record that the close counts was lost for three business days";
-                ("incomplete-feed", Delivery::Lost(soon), filing.paid_on, why)
+            EnterpriseShape::LostPayment
+                if self.reserve(TOPIC, region, &[filing.paid_on, found_on]) =>
+            {
+                self.plant_lost(TOPIC, region, amount, filing.paid_on, found_on);
+                Delivery::Lost(found_on)
             }
+            _ => Delivery::AtOnce,
         };
-        let detector = (shape == E::LostPayment).then_some(Detector::IncompleteFeed);
-        self.at(
-            filing.paid_on,
-            Event::Payment {
+        if shape == EnterpriseShape::Conflict {
+            let event = Event::ConflictingPayment {
                 enterprise: filing.enterprise,
                 period: filing.period,
                 letter: b'A',
-                amount,
-                delivery,
-            },
-        );
+                amount: amount + 10_000,
+                date: filing.paid_on,
+            };
+            let next = filing.paid_on.next();
+            let why = "another payment was sent under the id of the first";
+            self.plant_delivery(filing, "conflicting-id", next, amount, why);
+            self.at(next, event);
+        }
+        let payment = Event::Payment {
+            enterprise: filing.enterprise,
+            period: filing.period,
+            letter: b'A',
+            amount,
+            delivery,
+        };
+        self.at(filing.paid_on, payment);
+    }
+
+    fn plant_delivery(
+        &mut self,
+        filing: &Filing,
+        kind: &'static str,
+        shows_on: BusinessDate,
+        amount: i64,
+        why: &'static str,
+    ) {
         let firm = &self.city.enterprises[filing.enterprise as usize];
+        let code = firm.code.to_string();
         let planted = Planted {
             period: Some(filing.period),
             topic: Some(TOPIC),
-            reason: (shape == E::Conflict).then_some("conflicting-id"),
+            reason: (kind == "conflicting-id").then_some(kind),
             planted_on: filing.paid_on,
             opened_on: Some(shows_on),
-            cleared_on: detector.map(|_| soon),
-            ..self.planted(
-                kind,
-                detector,
-                firm.code.to_string(),
-                firm.region,
-                amount,
-                why,
-            )
+            ..self.planted(kind, None, code, firm.region, amount, why)
         };
         self.plant(planted);
     }

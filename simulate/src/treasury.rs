@@ -64,6 +64,10 @@ impl Simulation<'_> {
         let day = days[days.len() - 1 - draw.place(days.len().min(3))];
         let late = self.business_day_after(due.deadline, 3 + draw.next().below(12) as u32);
         let shape = self.plans.remittances.get(&(month, region)).copied();
+        // Told late only if nothing else is on that day; else it is told in time after all.
+        let shape = shape.filter(|shape| {
+            *shape != RemittanceShape::ReportedLate || self.reserve(TOPIC, region, &[late])
+        });
         let (day, percent, delivery) = match shape {
             None => (day, 100, Delivery::AtOnce),
             Some(RemittanceShape::Late) => (late, 100, Delivery::AtOnce),

@@ -29,7 +29,7 @@ pub struct Planted {
     pub subject: String,
     /// The period of the alert's key.
     pub period: Option<Period>,
-    /// The item of the alert's key.
+    /// The item of the alert's key; of the feeds' own detectors, the topic, or topic and close.
     pub item: Option<String>,
     /// The region of the alert.
     pub region: RegionCode,
@@ -38,9 +38,12 @@ pub struct Planted {
     pub topic: Option<Topic>,
     /// The reason, where records are to be rejected.
     pub reason: Option<&'static str>,
+    /// How well the deaths of a `deceased-recipient` match (`details.match`): `A`, `B` or `C`.
+    pub grade: Option<&'static str>,
     /// The date of the first record that is wrong or missing.
     pub planted_on: BusinessDate,
-    /// The first day on which the condition holds.
+    /// The first day on which the condition holds. Of `silent-feed`, which the configuration gives some
+    /// time, the first day without a close.
     pub opened_on: Option<BusinessDate>,
     /// The day on which it holds no more.
     pub cleared_on: Option<BusinessDate>,

@@ -80,6 +80,19 @@ fn what_is_planted_is_found_and_nothing_else() {
 }
 
 #[test]
+fn the_smallest_and_shortest_cities_have_their_truth_too() {
+    for (months, retirees, enterprises) in [(1, 1, 1), (1, 300, 40), (2, 300, 40), (3, 20, 5)] {
+        let options = Options {
+            retirees,
+            enterprises,
+            ..town(4, "2024-02", months, Irregularities::USUAL)
+        };
+        let (alerts, truth) = judged(&options);
+        assert_eq!(alerts, told(&truth), "{months} months");
+    }
+}
+
+#[test]
 fn a_person_paid_twice_is_the_affair_of_who_paid_last() {
     let (facts, truth) = facts(&town(1, "2024-01", 12, Irregularities::usual_times(300)));
     let mut across = 0;
