@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{CreditCode, Money, Period, PersonId, Topic};
 use rules::Policy;
 use serde_json::Value;
-use simulate::{Irregularities, Options, Truth, generate};
+use simulate::{FeedFiles, Irregularities, Options, Truth, generate};
 
 /// One line, read back.
 struct Sent {
@@ -125,6 +125,125 @@ fn a_close_counts_what_was_sent_since_the_last() {
     assert!(!told.is_empty());
     assert_eq!(truth.records.values().sum::<u64>(), sent.len() as u64);
     assert!(truth.planted.is_empty() && truth.rejected.is_empty());
+}
+
+#[test]
+fn a_close_differs_from_what_came_only_where_a_record_is_lost() {
+    let options = Options {
+        retirees: 6_000,
+        enterprises: 900,
+        ..town(Irregularities {
+            deliveries: 6_000,
+            ..Irregularities::USUAL
+        })
+    };
+    let (lines, truth) = lines(&options);
+    let mut seen: BTreeMap<(Topic, String, String), Value> = BTreeMap::new();
+    let mut since: BTreeMap<(Topic, String), (i64, Money)> = BTreeMap::new();
+    let mut missing = BTreeMap::new();
+    let mut found = BTreeSet::new();
+    for (topic, region, bytes) in lines {
+        // Whoever reads this accepts what was sent as it should be.
+        let json = serde_json::from_slice(&bytes).unwrap_or_default();
+        let line = Sent {
+            topic,
+            region,
+            json,
+        };
+        if line.text("id").is_empty() || line.text("id").starts_with('X') {
+            continue;
+        }
+        let key = (topic, line.region.clone());
+        let count = since.entry(key.clone()).or_default();
+        if line.text("type") != "day_close" {
+            let id = (
+                topic,
+                line.text("type").to_owned(),
+                line.text("id").to_owned(),
+            );
+            if seen.insert(id, line.json.clone()).is_none() {
+                count.0 += 1;
+                count.1 += line.amount();
+            }
+            continue;
+        }
+        let records = line.json["records"].as_i64().unwrap() - count.0;
+        let amount = line.amount() - count.1;
+        if records == 1 {
+            let item = format!("{topic}:{}", line.text("id"));
+            missing.insert((line.region.clone(), item), amount);
+        } else if records == -1 {
+            found.insert((topic, line.region.clone(), line.text("date").to_owned()));
+        } else {
+            assert_eq!((records, amount), (0, Money::ZERO), "{key:?}");
+        }
+        since.remove(&key);
+    }
+    let told: Vec<_> = truth
+        .planted
+        .iter()
+        .filter(|planted| planted.kind == "incomplete-feed")
+        .collect();
+    let told_missing = told.iter().map(|planted| {
+        let key = (planted.subject.clone(), planted.item.clone().unwrap());
+        (key, planted.amount)
+    });
+    assert_eq!(missing, told_missing.collect());
+    let told_found = told.iter().map(|planted| {
+        let day = planted.cleared_on.unwrap().to_string();
+        (planted.topic.unwrap(), planted.subject.clone(), day)
+    });
+    assert_eq!(found, told_found.collect());
+    assert!(told.len() > 3);
+}
+
+#[test]
+fn files_appear_whole_or_grow() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = town(Irregularities::USUAL);
+    let policy = Policy::huangshan();
+    let read = |name: &str| std::fs::read(folder.path().join(name));
+
+    let mut growing = FeedFiles::grow(folder.path()).unwrap();
+    let mut lines = 0;
+    let mut day = None;
+    let truth = generate(&options, &policy, &mut |line| {
+        if day.replace(line.date) != Some(line.date) {
+            growing.flush()?;
+            let roster = read("agency.roster.jsonl")?;
+            assert!(roster.is_empty() || roster.ends_with(b"\n"));
+        }
+        lines += 1;
+        growing.write(line)
+    })
+    .unwrap();
+    growing.finish(&truth).unwrap();
+    let grown: Vec<Vec<u8>> = Topic::ALL
+        .iter()
+        .map(|topic| read(&format!("{topic}.jsonl")).unwrap())
+        .collect();
+    let line_ends = |bytes: &Vec<u8>| bytes.iter().filter(|&&b| b == b'\n').count();
+    assert_eq!(grown.iter().map(line_ends).sum::<usize>(), lines);
+    let told = String::from_utf8(read("truth.jsonl").unwrap()).unwrap();
+    assert_eq!(told.lines().count(), 1 + truth.planted.len());
+    for line in told.lines() {
+        assert!(serde_json::from_str::<Value>(line).unwrap()["kind"].is_string());
+    }
+
+    let other = tempfile::tempdir().unwrap();
+    let mut whole = FeedFiles::create(other.path()).unwrap();
+    let truth = generate(&options, &policy, &mut |line| whole.write(line)).unwrap();
+    assert!(!other.path().join("agency.payout.jsonl").exists());
+    whole.finish(&truth).unwrap();
+    let names: BTreeSet<String> = std::fs::read_dir(other.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names.len(), 6);
+    for (topic, grown) in Topic::ALL.iter().zip(grown) {
+        let path = other.path().join(format!("{topic}.jsonl"));
+        assert_eq!(std::fs::read(path).unwrap(), grown);
+    }
 }
 
 #[test]

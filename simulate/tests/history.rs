@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use domain::Money;
 use judge::{Fact, facts, judged};
 use simulate::{Options, Scenario};
+use std::sync::LazyLock;
 
 fn options(seed: u64) -> Options {
     Options {
@@ -20,6 +21,9 @@ fn options(seed: u64) -> Options {
         ..Options::default()
     }
 }
+
+/// The facts of one seed, read once.
+static FACTS: LazyLock<Vec<Fact>> = LazyLock::new(|| facts(&options(1)).0);
 
 /// 10,000 yuan each.
 fn wan(amount: i64) -> Money {
@@ -44,13 +48,13 @@ fn is_transfer(fact: &Fact, kind: &str) -> bool {
 
 #[test]
 fn table_2_to_the_fen() {
-    for seed in [1, 7] {
-        let (facts, _) = facts(&options(seed));
-        let remitted = by_year(&facts, |fact| is_transfer(fact, "remit_up"));
-        let subsidies = by_year(&facts, |fact| {
+    let (other, _) = facts(&options(7));
+    for facts in [&*FACTS, &other] {
+        let remitted = by_year(facts, |fact| is_transfer(fact, "remit_up"));
+        let subsidies = by_year(facts, |fact| {
             is_transfer(fact, "central_subsidy") || is_transfer(fact, "provincial_subsidy")
         });
-        let allocated = by_year(&facts, |fact| is_transfer(fact, "allocate_down"));
+        let allocated = by_year(facts, |fact| is_transfer(fact, "allocate_down"));
         assert_eq!(remitted, [wan(3_574), wan(12_725), wan(17_749)]);
         assert_eq!(subsidies, [wan(2_338), wan(6_773), wan(6_930)]);
         assert_eq!(allocated, [wan(2_630), wan(17_000), wan(21_603)]);
@@ -59,14 +63,14 @@ fn table_2_to_the_fen() {
             [retained(0), retained(1), retained(2)],
             [wan(3_282), wan(2_498), wan(3_076)]
         );
-        let released = by_year(&facts, |fact| is_transfer(fact, "treasury_release"));
+        let released = by_year(facts, |fact| is_transfer(fact, "treasury_release"));
         assert_eq!(released, subsidies);
     }
 }
 
 #[test]
 fn table_3_to_the_fen() {
-    let (facts, _) = facts(&options(1));
+    let facts = &FACTS;
     for (region, of_2006, of_2007) in [
         ("341000", 0, 0),
         ("341002", 417, 650),
@@ -77,7 +81,7 @@ fn table_3_to_the_fen() {
         ("341023", 0, 0),
         ("341024", 0, 122),
     ] {
-        let advanced = by_year(&facts, |fact| {
+        let advanced = by_year(facts, |fact| {
             fact.region == region
                 && is_transfer(fact, "allocate_down")
                 && fact.id.starts_with("ADJ-")
@@ -109,10 +113,10 @@ fn table_3_to_the_fen() {
 
 #[test]
 fn contributions_and_payouts_that_are_published() {
-    let (facts, _) = facts(&options(1));
-    let collected = by_year(&facts, |fact| fact.kind == "payment");
+    let facts = &FACTS;
+    let collected = by_year(facts, |fact| fact.kind == "payment");
     assert_eq!(collected[1] + collected[2], wan(42_615));
-    let tunxi = by_year(&facts, |fact| {
+    let tunxi = by_year(facts, |fact| {
         fact.kind == "payout" && fact.region == "341002"
     });
     assert_eq!(tunxi[2], wan(4_914));
@@ -120,7 +124,7 @@ fn contributions_and_payouts_that_are_published() {
 
 #[test]
 fn remitting_begins_in_september_2005_and_takes_all_that_counties_collect() {
-    let (facts, _) = facts(&options(1));
+    let facts = &FACTS;
     let mut balance: BTreeMap<(String, String), Money> = BTreeMap::new();
     for fact in facts.iter().filter(|fact| fact.region != "341000") {
         let month = fact.date.to_string()[..7].to_owned();
