@@ -12,13 +12,17 @@
 //! The crate knows `domain` and `rules`. Where the lines go is its caller's affair: [`FeedFiles`]
 //! writes files, and a closure may do anything else.
 
+mod agency;
 mod city;
 mod dice;
+mod evasion;
 mod faults;
 mod files;
+mod filings;
 mod history;
+mod lives;
+mod misfortune;
 mod names;
-mod people;
 mod plan;
 mod post;
 mod record;
@@ -77,7 +81,7 @@ pub struct Options {
     pub seed: u64,
     /// What to simulate.
     pub scenario: Scenario,
-    /// The first month.
+    /// The first month. Registry and roster as they stand are sent on the day before it.
     pub from: Period,
     /// How many months; 1 to 1200.
     pub months: u16,

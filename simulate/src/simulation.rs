@@ -137,6 +137,9 @@ pub(crate) enum ReportedName {
     Absent,
 }
 
+/// Who reports deaths.
+pub(crate) const SOURCES: [&str; 3] = ["crematorium", "hospital", "police"];
+
 /// A transfer that is no remittance.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transfer {
