@@ -4,7 +4,17 @@
 //! gives the same mail. What a mail says is for eyes that need not see a full resident ID number.
 
 pub mod config;
-pub mod message_id;
+mod letter;
+pub(crate) mod message_id;
+mod sender;
 pub mod text;
+mod transport;
+mod view;
+mod words;
 
 pub use config::{MailConfig, MailConfigErrors};
+pub use sender::{Clock, Sender};
+pub use view::Places;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,294 @@
+//! The task that empties the outbox of mails.
+//!
+//! It has a connection of its own to the store and as many workers as the server is to see
+//! connections, so that a server that hangs delays nobody but mail. Whatever is not refused for good
+//! is tried again, for as long as it takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use lettre::message::Mailbox;
+use tokio::sync::{Mutex, Notify, mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::config::{MailConfig, MailConfigErrors, mailbox};
+use super::letter::compose;
+use super::transport::{Failure, Transport};
+use super::view::Places;
+use crate::blocking::Blocking;
+use crate::metrics::{MailResult, Metrics};
+use crate::store::{Letter, MailQueue, Outcome, StoreError};
+
+/// The wall clock, given by whoever owns one.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Looked for mails at least so often, should a wake-up be missed.
+const POLL: Duration = Duration::from_secs(5);
+/// Before the second attempt; doubled before each further one up to the maximum.
+const BACK_OFF_SECONDS: i64 = 15;
+const BACK_OFF_MAX_SECONDS: i64 = 15 * 60;
+/// Mails per worker that are claimed ahead.
+const AHEAD: usize = 2;
+
+/// Sends what the outbox holds.
+pub struct Sender {
+    transport: Arc<Transport>,
+    from: Mailbox,
+    places: Arc<Places>,
+    queue: Blocking<MailQueue>,
+    connections: usize,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+}
+
+impl Sender {
+    /// A sender by a configuration; `None` if no mail goes anywhere. Reads the password.
+    pub fn new(
+        config: &MailConfig,
+        places: Places,
+        queue: MailQueue,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+    ) -> Result<Option<Sender>, MailConfigErrors> {
+        let Some(transport) = Transport::new(config)? else {
+            return Ok(None);
+        };
+        let from = mailbox(&config.from)
+            .map_err(|error| MailConfigErrors(vec![format!("mail.from: {error}")]))?;
+        Ok(Some(Sender {
+            transport: Arc::new(transport),
+            from,
+            places: Arc::new(places),
+            queue: Blocking::new(queue),
+            connections: config.connections(),
+            metrics,
+            clock,
+        }))
+    }
+
+    /// Sends mails as they come due, until `stop` turns true; those under way are finished or, if
+    /// the process ends first, sent again at the next start. `wake` is rung by the store.
+    ///
+    /// # Errors
+    /// If the store fails in a way that trying again does not mend.
+    pub async fn run(
+        self,
+        wake: Arc<Notify>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), StoreError> {
+        let repeats = self.store(MailQueue::recover).await?;
+        if repeats > 0 {
+            tracing::warn!(
+                repeats,
+                "mails were under way when the process ended, and are sent again"
+            );
+        }
+        let (jobs, inbox) = mpsc::channel(self.connections * AHEAD);
+        let (report, mut outcomes) = mpsc::channel(self.connections * AHEAD);
+        let mut workers = self.workers(inbox, report, &stop);
+        let mut under_way = 0_usize;
+        let mut wait = Duration::ZERO;
+        while !*stop.borrow_and_update() {
+            tokio::select! {
+                () = wake.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+                _ = stop.changed() => break,
+                Some(outcome) = outcomes.recv() => {
+                    under_way -= self.settle(outcome, &mut outcomes).await?;
+                }
+            }
+            let room = self.connections * AHEAD - under_way;
+            let letters = self.claim(room).await?;
+            under_way += letters.len();
+            for letter in letters {
+                // There is room for each: what is under way is in the channel or at a worker.
+                if jobs.send(letter).await.is_err() {
+                    break;
+                }
+            }
+            wait = self.wait().await?;
+        }
+        drop(jobs);
+        while let Some(outcome) = outcomes.recv().await {
+            self.settle(outcome, &mut outcomes).await?;
+        }
+        while workers.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    fn workers(
+        &self,
+        inbox: mpsc::Receiver<Letter>,
+        report: mpsc::Sender<(i64, Outcome)>,
+        stop: &watch::Receiver<bool>,
+    ) -> JoinSet<()> {
+        let inbox = Arc::new(Mutex::new(inbox));
+        let mut workers = JoinSet::new();
+        for _ in 0..self.connections {
+            let worker = Worker {
+                transport: Arc::clone(&self.transport),
+                from: self.from.clone(),
+                places: Arc::clone(&self.places),
+                clock: Arc::clone(&self.clock),
+                stop: stop.clone(),
+            };
+            workers.spawn(worker.run(Arc::clone(&inbox), report.clone()));
+        }
+        workers
+    }
+
+    async fn claim(&self, room: usize) -> Result<Vec<Letter>, StoreError> {
+        if room == 0 {
+            return Ok(Vec::new());
+        }
+        let now = (self.clock)();
+        self.store(move |queue| queue.claim(now, room)).await
+    }
+
+    /// Until the next mail is due, at most the time of a poll.
+    async fn wait(&self) -> Result<Duration, StoreError> {
+        let now = (self.clock)();
+        let due = self.store(|queue| queue.next_due()).await?;
+        let until_due = due.map(|due| due.duration_since(now));
+        let wait = until_due
+            .and_then(|wait| Duration::try_from(wait).ok())
+            .unwrap_or(POLL);
+        // One that is due and was not claimed waits for another mail, whose outcome wakes us.
+        Ok(wait.clamp(Duration::from_millis(200), POLL))
+    }
+
+    /// Records an outcome and all others that are there, and says how many.
+    async fn settle(
+        &self,
+        first: (i64, Outcome),
+        more: &mut mpsc::Receiver<(i64, Outcome)>,
+    ) -> Result<usize, StoreError> {
+        let mut outcomes = vec![first];
+        while let Ok(outcome) = more.try_recv() {
+            outcomes.push(outcome);
+        }
+        for (_, outcome) in &outcomes {
+            self.metrics.mailed(match outcome {
+                Outcome::Sent => MailResult::Sent,
+                Outcome::Failed(_) => MailResult::Failed,
+                Outcome::Retry { .. } => MailResult::Retried,
+            });
+        }
+        let (count, now) = (outcomes.len(), (self.clock)());
+        self.store(move |queue| queue.settle(&outcomes, now))
+            .await?;
+        Ok(count)
+    }
+
+    /// Calls the store, again and again while it is full or locked: a mail that was sent must not
+    /// be forgotten for that.
+    async fn store<R: Send + 'static>(
+        &self,
+        work: impl Fn(&mut MailQueue) -> Result<R, StoreError> + Send + Sync + 'static,
+    ) -> Result<R, StoreError> {
+        let work = Arc::new(work);
+        loop {
+            let attempt = Arc::clone(&work);
+            match self.queue.call(move |queue| attempt(queue)).await {
+                Err(error) if error.is_retryable() => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the outbox of mails waits for the store"
+                    );
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+struct Worker {
+    transport: Arc<Transport>,
+    from: Mailbox,
+    places: Arc<Places>,
+    clock: Clock,
+    stop: watch::Receiver<bool>,
+}
+
+impl Worker {
+    async fn run(
+        self,
+        inbox: Arc<Mutex<mpsc::Receiver<Letter>>>,
+        report: mpsc::Sender<(i64, Outcome)>,
+    ) {
+        let mut line = self.transport.line();
+        loop {
+            let next = inbox.lock().await.recv().await;
+            let Some(letter) = next else { break };
+            if *self.stop.borrow() {
+                let due = (self.clock)();
+                let error = "the program was stopped before".to_owned();
+                if report
+                    .send((letter.seq, Outcome::Retry { due, error }))
+                    .await
+                    .is_err()
+                {
+                    break;
+                }
+                continue;
+            }
+            let result = match compose(&letter, &self.from, &self.places) {
+                Ok(mail) => line.send(&mail, &letter.message_id).await,
+                Err(error) => Err(Failure::Permanent(error.to_string())),
+            };
+            let outcome = self.outcome(&letter, result);
+            if report.send((letter.seq, outcome)).await.is_err() {
+                break;
+            }
+        }
+        line.close().await;
+    }
+
+    fn outcome(&self, letter: &Letter, result: Result<(), Failure>) -> Outcome {
+        match result {
+            Ok(()) => Outcome::Sent,
+            Err(Failure::Permanent(error)) => {
+                tracing::error!(message_id = ?letter.message_id, ?error, "a mail was refused for good");
+                Outcome::Failed(error)
+            }
+            Err(Failure::Transient(error)) => {
+                let pause = back_off(&letter.message_id, letter.attempts);
+                tracing::warn!(message_id = ?letter.message_id, ?error, retry_in = %pause, "a mail could not be sent");
+                let now = (self.clock)();
+                Outcome::Retry {
+                    due: now.checked_add(pause).unwrap_or(now),
+                    error,
+                }
+            }
+        }
+    }
+}
+
+/// The pause after so many attempts before: doubled each time up to the maximum, less up to a
+/// quarter that depends on the mail, so that mails that failed together do not return together.
+fn back_off(message_id: &str, attempts: u32) -> SignedDuration {
+    let doubled = BACK_OFF_SECONDS.saturating_mul(1 << attempts.min(20));
+    let full = doubled.min(BACK_OFF_MAX_SECONDS) * 1_000;
+    let hash = blake3::hash(format!("{attempts} {message_id}").as_bytes());
+    let share = i64::from(hash.as_bytes()[0]);
+    SignedDuration::from_millis(full - full / 4 * share / 255)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_doubles_to_a_quarter_of_an_hour() {
+        for (attempts, seconds) in [(0, 15), (1, 30), (2, 60), (5, 480), (6, 900), (4_000, 900)] {
+            let pause = back_off("a.1.b@c", attempts).as_millis();
+            assert!(
+                (seconds * 750..=seconds * 1_000).contains(&pause),
+                "{attempts}: {pause}"
+            );
+        }
+        assert_ne!(back_off("a.1.b@c", 3), back_off("a.2.b@c", 3));
+    }
+}
