@@ -181,12 +181,18 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` (its channels are set here); what it says goes to the end of the file `log`.
+    /// Starts `command`, of which program, arguments and environment count; what it says goes to the end of the
+    /// file `log`.
     pub fn start(command: &Command, log: &Path) -> Result<Self, StartError> {
         let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
             .arg(command.get_program())
             .args(command.get_args())
+            .envs(
+                command
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -224,18 +230,20 @@ impl Process {
         Ok(())
     }
 
-    /// Asks the server to end, and ends it after `limit`.
-    pub fn stop(&mut self, limit: Duration) {
+    /// Asks the server to end, and says its exit code; ends it if it has not after `limit`, and says `None`.
+    pub fn stop(&mut self, limit: Duration) -> Option<i32> {
         // A server that is gone already is what we want.
         let _ = rustix::process::kill_process(self.server, Signal::TERM);
         let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
-            if !matches!(self.keeper.try_wait(), Ok(None)) {
-                return;
+            match self.keeper.try_wait() {
+                Ok(None) => std::thread::sleep(Duration::from_millis(20)),
+                Ok(Some(status)) => return status.code(),
+                Err(_) => break,
             }
-            std::thread::sleep(Duration::from_millis(20));
         }
         self.kill();
+        None
     }
 
     /// Ends the server at once, as a loss of power would.
