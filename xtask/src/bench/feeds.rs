@@ -39,7 +39,7 @@ impl Feeds {
             let mut command = Command::new(&bench.program);
             command
                 .arg("simulate")
-                .arg("--to")
+                .args(["--to", "files", "--out"])
                 .arg(&half)
                 .args(["--seed", "1", "--records", &records.to_string()])
                 .arg("--policy")
