@@ -6,17 +6,20 @@
 
 pub mod arrears;
 pub mod book;
+pub mod dataflow;
 mod deaths;
 pub mod deceased_recipient;
 pub mod duplicate_payout;
 mod episodes;
 mod evidence;
+pub mod feeds;
 pub mod late_remittance;
 pub mod missed_payout;
 mod net;
 mod periods;
 pub mod registry;
 pub mod stalled_subsidy;
+pub mod store;
 mod surcharge;
 #[cfg(test)]
 mod testing;

@@ -7,6 +7,7 @@ pub mod decode;
 mod fields;
 pub mod files;
 mod json;
+pub mod kafka;
 mod lines;
 pub mod reason;
 pub mod tally;

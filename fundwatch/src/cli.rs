@@ -1,0 +1,225 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::{BusinessDate, Period};
+
+/// Supervision and early warning for a public pension fund (企业职工基本养老保险基金监督预警).
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 could not be done (a file, a disk, a broker); 2 an error of policy, configuration or usage.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The whole product on embedded parts: a simulated city, judged as its feeds grow; no broker, no mail server.
+    Demo(Demo),
+    /// Judge feed files as of a date, and write alerts, dead letters and a summary.
+    Replay(Replay),
+    /// Say what is wrong with a policy, a configuration or feed files, without judging anything.
+    Check(Check),
+    /// The daemon: feeds on Kafka to alerts that are stored, published and mailed.
+    Run(Run),
+    /// Make the feeds of a city that does not exist, with planted irregularities and their truth.
+    Simulate(Simulate),
+    /// The topics on the broker.
+    #[command(subcommand)]
+    Topics(Topics),
+}
+
+/// `fundwatch demo`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fundwatch demo --out demo")]
+pub struct Demo {
+    /// Folder for feeds, database and mails; emptied of an earlier demo's. Default: a new one in the
+    /// system's folder for temporary files.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How many months are simulated.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=36))]
+    pub months: u16,
+    /// Everything that is drawn follows from it.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Keep serving the metrics afterwards, until interrupted.
+    #[arg(long)]
+    pub stay: bool,
+}
+
+/// `fundwatch check`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fundwatch check --policy rules/policies/huangshan.toml\n  fundwatch check --config ops/fundwatch/fundwatch.toml\n  fundwatch check --policy rules/policies/huangshan.toml --feeds feeds"
+)]
+pub struct Check {
+    /// A policy.
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    pub policy: Option<PathBuf>,
+    /// A configuration, and the policy that it names.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of feed files: decode every record, and say which would be rejected.
+    #[arg(long, value_name = "DIR")]
+    pub feeds: Option<PathBuf>,
+}
+
+/// `fundwatch run`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fundwatch run --config ops/fundwatch/fundwatch.toml")]
+pub struct Run {
+    /// The configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// `fundwatch simulate`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fundwatch simulate --out feeds\n  fundwatch simulate --out feeds --records 5000000 --seed 7\n  fundwatch simulate --to kafka --bootstrap localhost:9092 --rate 50000\n  fundwatch simulate --scenario huangshan-2005-2007 --out feeds"
+)]
+pub struct Simulate {
+    /// Where the feeds go.
+    #[arg(long, value_enum, default_value_t = Target::Files)]
+    pub to: Target,
+    /// Folder for the feed files, and for `truth.jsonl`.
+    #[arg(long, value_name = "DIR", required_if_eq("to", "files"))]
+    pub out: Option<PathBuf>,
+    /// The broker, `host:port`.
+    #[arg(long, value_name = "HOSTS", required_if_eq("to", "kafka"))]
+    pub bootstrap: Option<String>,
+    /// Put before the name of each topic.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub topic_prefix: String,
+    /// Records a second to Kafka; default: as fast as it takes them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rate: Option<u64>,
+    /// The pool's policy; default: the built-in one of Huangshan.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// What to simulate: `city`, or `huangshan-2005-2007`, whose flows add up to the published tables.
+    #[arg(long, value_name = "NAME", default_value = "city", value_parser = scenario)]
+    pub scenario: simulate::Scenario,
+    /// Everything that is drawn follows from it.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The first month, YYYY-MM.
+    #[arg(long, value_name = "MONTH", default_value = "2024-01", value_parser = period)]
+    pub from: Period,
+    /// How many months.
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    pub months: u16,
+    /// Retirees at the start.
+    #[arg(long, value_name = "N")]
+    pub retirees: Option<u32>,
+    /// Enterprises at the start.
+    #[arg(long, value_name = "N")]
+    pub enterprises: Option<u32>,
+    /// Contributors of all enterprises at the start.
+    #[arg(long, value_name = "N")]
+    pub contributors: Option<u32>,
+    /// Grow or shrink the city so that about so many records come out.
+    #[arg(long, value_name = "N")]
+    pub records: Option<u64>,
+    /// How much goes wrong, in hundredths of the usual; 0: nothing at all.
+    #[arg(long, value_name = "PERCENT", default_value_t = 100)]
+    pub irregularities: u32,
+    /// No feed falls silent, so that a live run ends exactly as a replay does.
+    #[arg(long)]
+    pub no_silences: bool,
+}
+
+/// Where simulated feeds go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// Files in a folder.
+    Files,
+    /// Topics on a broker.
+    Kafka,
+}
+
+/// `fundwatch topics`
+#[derive(Debug, Subcommand)]
+pub enum Topics {
+    /// Make the topics of the feeds, of alerts and of dead letters; those that are there are left alone.
+    Create(TopicsCreate),
+}
+
+/// `fundwatch topics create`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  fundwatch topics create --bootstrap localhost:9092 --partitions 8"
+)]
+pub struct TopicsCreate {
+    /// The daemon's configuration: the broker is the one that it names.
+    #[arg(long, value_name = "FILE", required_unless_present = "bootstrap")]
+    pub config: Option<PathBuf>,
+    /// The broker, `host:port`.
+    #[arg(long, value_name = "HOSTS", conflicts_with = "config")]
+    pub bootstrap: Option<String>,
+    /// Put before the name of each topic.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        conflicts_with = "config"
+    )]
+    pub topic_prefix: String,
+    /// Partitions of each feed. Regions are spread over them; more than regions are of no use.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(i32).range(1..=1000))]
+    pub partitions: i32,
+    /// Copies of each partition: 3 on a cluster.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=10))]
+    pub replication: i32,
+}
+
+/// `fundwatch replay`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  fundwatch replay --feeds feeds --policy rules/policies/huangshan.toml --as-of 2024-12-31 --out out"
+)]
+pub struct Replay {
+    /// Folder with `TOPIC.jsonl`, `.jsonl.gz`, `.jsonl.zst` or `TOPIC/` of such files.
+    #[arg(long, value_name = "DIR")]
+    pub feeds: PathBuf,
+    /// The pool's policy.
+    #[arg(long, value_name = "FILE")]
+    pub policy: PathBuf,
+    /// The business date up to which the facts are complete, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub as_of: BusinessDate,
+    /// Folder for `alerts.jsonl`, `dead-letter.jsonl` and `summary.json`; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Worker threads; the result is the same for any number. Default: one for each processor.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub workers: Option<u16>,
+}
+
+fn date(text: &str) -> Result<BusinessDate, String> {
+    BusinessDate::parse(text.as_bytes()).ok_or_else(|| {
+        "a calendar date YYYY-MM-DD of the years 1900 to 2199 is needed, e.g. 2024-12-31".to_owned()
+    })
+}
+
+fn period(text: &str) -> Result<Period, String> {
+    Period::parse(text.as_bytes()).ok_or_else(|| {
+        "a month YYYY-MM of the years 1900 to 2199 is needed, e.g. 2024-01".to_owned()
+    })
+}
+
+fn scenario(name: &str) -> Result<simulate::Scenario, String> {
+    simulate::Scenario::parse(name).ok_or_else(|| {
+        let known: Vec<_> = simulate::Scenario::ALL
+            .iter()
+            .map(|scenario| scenario.as_str())
+            .collect();
+        format!("there is no such scenario; there are: {}", known.join(", "))
+    })
+}

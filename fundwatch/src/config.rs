@@ -1,0 +1,382 @@
+//! The configuration of the daemon: one TOML file; unknown keys are refused.
+//!
+//! It says where things are. What is due, and from when on, says the policy. Secrets are in files
+//! or in the environment, never here.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use alerting::AlertIdentity;
+use alerting::mail::MailConfig;
+use domain::{BusinessDate, Topic};
+use ingest::kafka::Connection;
+use rules::Policy;
+use serde::Deserialize;
+
+/// The environment variable with the secret that alert ids are made with.
+pub const ID_KEY_VARIABLE: &str = "FUNDWATCH_ID_KEY";
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The pool's policy; relative to the configuration file.
+    pub policy: PathBuf,
+    /// The SQLite database; relative to the configuration file.
+    pub store: PathBuf,
+    /// The file with the secret that alert ids are made with; else the environment variable
+    /// `FUNDWATCH_ID_KEY`, else a published default.
+    pub id_key_file: Option<PathBuf>,
+    /// Where the present comes from.
+    #[serde(default)]
+    pub clock: ClockSource,
+    /// Worker threads; default: one for each processor.
+    pub workers: Option<u16>,
+    /// How long facts are gathered before they are judged, in milliseconds.
+    #[serde(default = "default_epoch")]
+    pub epoch_ms: u64,
+    /// The broker.
+    pub kafka: KafkaConfig,
+    /// The pages.
+    #[serde(default)]
+    pub http: HttpConfig,
+    /// The feeds themselves.
+    #[serde(default)]
+    pub feeds: FeedsConfig,
+    /// Mail.
+    #[serde(default)]
+    pub mail: MailConfig,
+}
+
+fn default_epoch() -> u64 {
+    50
+}
+
+/// Where the present business date comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockSource {
+    /// The clock, in the pool's time zone.
+    #[default]
+    System,
+    /// The greatest date closed so far: history run as if live.
+    Feeds,
+}
+
+/// `[kafka]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaConfig {
+    /// `host:port`, separated by commas.
+    pub bootstrap: String,
+    /// Put before the name of each topic.
+    #[serde(default)]
+    pub topic_prefix: String,
+    /// Go on although the broker no longer has the beginning of a feed.
+    #[serde(default)]
+    pub accept_gap: bool,
+    /// Options of librdkafka for the connection, e.g. `"security.protocol" = "SASL_SSL"`.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+    /// Options whose values are secrets, by name, each with the file that holds it.
+    #[serde(default)]
+    pub secret_files: BTreeMap<String, PathBuf>,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Address and port of `/metrics`, `/healthz` and `/readyz`.
+    pub listen: SocketAddr,
+}
+
+impl Default for HttpConfig {
+    fn default() -> HttpConfig {
+        HttpConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
+        }
+    }
+}
+
+/// `[feeds]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FeedsConfig {
+    /// Business days within which a topic must close again, by topic; default 1.
+    pub close_within_business_days: BTreeMap<String, u32>,
+}
+
+/// What is wrong with a configuration, a line for each fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct ConfigErrors(pub Vec<String>);
+
+impl Config {
+    /// Reads a file and looks through it, the policy and the files that it names included.
+    ///
+    /// # Errors
+    /// All faults that were found.
+    pub fn load(path: &Path) -> Result<(Config, Policy), ConfigErrors> {
+        let name = path.display();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            ConfigErrors(vec![format!("{name}: cannot read the file: {error}")])
+        })?;
+        let mut config: Config = toml::from_str(&text).map_err(|error| {
+            let line = error
+                .span()
+                .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            ConfigErrors(vec![format!(
+                "{name}:{line}: {}",
+                error.message().replace('\n', "; ")
+            )])
+        })?;
+        config.resolve(path.parent().unwrap_or(Path::new(".")));
+        let mut faults = config.faults();
+        let policy = Policy::load(&config.policy).map_err(|errors| faults.push(errors.to_string()));
+        match policy {
+            Ok(policy) if faults.is_empty() => Ok((config, policy)),
+            _ => Err(ConfigErrors(
+                faults
+                    .into_iter()
+                    .map(|fault| prefixed(&fault, path))
+                    .collect(),
+            )),
+        }
+    }
+
+    /// Paths in the file are relative to it.
+    fn resolve(&mut self, folder: &Path) {
+        let paths = [
+            Some(&mut self.policy),
+            Some(&mut self.store),
+            self.id_key_file.as_mut(),
+        ];
+        let mail = [
+            &mut self.mail.ca_file,
+            &mut self.mail.password_file,
+            &mut self.mail.folder,
+        ];
+        let paths = paths
+            .into_iter()
+            .flatten()
+            .chain(mail.into_iter().flat_map(Option::as_mut))
+            .chain(self.kafka.secret_files.values_mut());
+        for path in paths {
+            *path = folder.join(&*path);
+        }
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.kafka.bootstrap.trim().is_empty() {
+            faults.push("kafka.bootstrap: at least one `host:port` is needed".to_owned());
+        }
+        if !(10..=10_000).contains(&self.epoch_ms) {
+            faults.push(format!(
+                "epoch_ms: {} is not between 10 and 10000",
+                self.epoch_ms
+            ));
+        }
+        if self
+            .workers
+            .is_some_and(|workers| !(1..=256).contains(&workers))
+        {
+            faults.push("workers: a number from 1 to 256 is needed".to_owned());
+        }
+        for topic in self.feeds.close_within_business_days.keys() {
+            if Topic::parse(topic).is_none() {
+                let known = Topic::ALL.map(Topic::as_str).join("`, `");
+                faults.push(format!(
+                    "feeds.close_within_business_days.{topic}: no such topic; there are `{known}`"
+                ));
+            }
+        }
+        for option in self.kafka.options.keys() {
+            if option.contains("password") || option.contains("secret") || option == "ssl.key.pem" {
+                faults.push(format!("kafka.options.{option}: a secret belongs into a file named in [kafka.secret_files]"));
+            }
+        }
+        if let Err(errors) = self.mail.check() {
+            faults.extend(errors.0);
+        }
+        faults
+    }
+
+    /// Business days within which each topic must close again.
+    pub fn close_within(&self) -> [u32; Topic::ALL.len()] {
+        Topic::ALL.map(|topic| {
+            self.feeds
+                .close_within_business_days
+                .get(topic.as_str())
+                .copied()
+                .unwrap_or(1)
+        })
+    }
+
+    /// How to reach the broker.
+    ///
+    /// # Errors
+    /// A secret's file cannot be read.
+    pub fn connection(&self) -> Result<Connection, ConfigErrors> {
+        let mut options: Vec<(String, String)> = self
+            .kafka
+            .options
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        for (name, path) in &self.kafka.secret_files {
+            options.push((
+                name.clone(),
+                secret(&format!("kafka.secret_files.{name}"), path)?,
+            ));
+        }
+        Ok(Connection {
+            bootstrap: self.kafka.bootstrap.clone(),
+            options,
+            prefix: self.kafka.topic_prefix.clone(),
+        })
+    }
+
+    /// What alert ids are made with.
+    ///
+    /// # Errors
+    /// The secret's file cannot be read, or is empty.
+    pub fn identity(&self) -> Result<AlertIdentity, ConfigErrors> {
+        match &self.id_key_file {
+            Some(path) => Ok(AlertIdentity::new(secret("id_key_file", path)?.as_bytes())),
+            None => Ok(identity_of_environment()),
+        }
+    }
+}
+
+/// What alert ids are made with where no file says.
+pub fn identity_of_environment() -> AlertIdentity {
+    match std::env::var(ID_KEY_VARIABLE) {
+        Ok(secret) if !secret.is_empty() => AlertIdentity::new(secret.as_bytes()),
+        _ => AlertIdentity::new(alerting::identity::DEFAULT_SECRET),
+    }
+}
+
+/// The date of the clock in the pool's time zone.
+///
+/// # Errors
+/// There is no such time zone.
+pub fn business_clock(
+    policy: &Policy,
+) -> Result<impl Fn() -> BusinessDate + Send + Sync + Clone + 'static, ConfigErrors> {
+    let name = &policy.pool.time_zone;
+    let zone = jiff::tz::TimeZone::get(name).map_err(|_| {
+        ConfigErrors(vec![format!(
+            "pool.time_zone: there is no time zone `{name}`"
+        )])
+    })?;
+    Ok(move || {
+        let today = jiff::Timestamp::now()
+            .to_zoned_datetime(zone.clone())
+            .date();
+        BusinessDate::parse(today.to_string().as_bytes()).unwrap_or(BusinessDate::FIRST)
+    })
+}
+
+fn secret(key: &str, path: &Path) -> Result<String, ConfigErrors> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        ConfigErrors(vec![format!(
+            "{key}: cannot read `{}`: {error}",
+            path.display()
+        )])
+    })?;
+    let text = text.trim_end_matches(['\n', '\r']);
+    if text.is_empty() {
+        return Err(ConfigErrors(vec![format!(
+            "{key}: `{}` is empty",
+            path.display()
+        )]));
+    }
+    Ok(text.to_owned())
+}
+
+/// A fault of the configuration names its file; one of the policy does so already.
+fn prefixed(fault: &str, path: &Path) -> String {
+    let is_of_policy = fault
+        .lines()
+        .next()
+        .is_some_and(|line| line.contains(".toml:") || line.contains(".toml`"));
+    if is_of_policy {
+        fault.to_owned()
+    } else {
+        format!("{}: {fault}", path.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<(Config, Policy), String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fundwatch.toml");
+        std::fs::write(
+            folder.path().join("policy.toml"),
+            include_str!("../../tests/cases/01-under-declared/policy.toml"),
+        )
+        .unwrap();
+        std::fs::write(&path, text).unwrap();
+        Config::load(&path).map_err(|errors| errors.to_string())
+    }
+
+    const LEAST: &str = "policy = \"policy.toml\"\nstore = \"fundwatch.sqlite\"\n[kafka]\nbootstrap = \"localhost:9092\"\n";
+
+    #[test]
+    fn the_least_configuration_has_defaults() {
+        let (config, policy) = check(LEAST).unwrap();
+        assert_eq!(config.clock, ClockSource::System);
+        assert_eq!(config.close_within(), [1; 5]);
+        assert_eq!(policy.pool.regions.len(), 4);
+        assert!(config.store.is_absolute());
+    }
+
+    #[test]
+    fn faults_name_file_line_and_key() {
+        for (text, words) in [
+            (
+                LEAST.replace("bootstrap", "bootstap"),
+                ["fundwatch.toml:4", "bootstap"],
+            ),
+            (
+                LEAST.replace("store", "clock = \"sun\"\nstore"),
+                ["fundwatch.toml:2", "sun"],
+            ),
+            (
+                format!("{LEAST}[feeds.close_within_business_days]\n\"tax\" = 1\n"),
+                ["fundwatch.toml", "no such topic"],
+            ),
+            (
+                format!("{LEAST}[kafka.options]\n\"sasl.password\" = \"x\"\n"),
+                ["kafka.options.sasl.password", "secret_files"],
+            ),
+            (
+                LEAST.replace("policy.toml", "none.toml"),
+                ["none.toml", "cannot"],
+            ),
+            ("policy = 1".to_owned(), ["fundwatch.toml:1", "policy"]),
+        ] {
+            let error = check(&text).map(|_| ()).unwrap_err();
+            assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, "\n").unwrap();
+        assert!(
+            secret("id_key_file", &path)
+                .unwrap_err()
+                .to_string()
+                .contains("is empty")
+        );
+    }
+}

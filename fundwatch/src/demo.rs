@@ -1,0 +1,557 @@
+//! `fundwatch demo`: the whole product on embedded parts, in under a minute.
+//!
+//! A simulated city's feed files grow day by day, and the same pipeline as the daemon's reads them:
+//! alerts are stored in SQLite, mails written as `.eml`, metrics served.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use alerting::http::{self, Health};
+use alerting::identity::{AlertIdentity, DEFAULT_SECRET};
+use alerting::mail::{MailConfig, Sender};
+use alerting::metrics::{Exporter, Metrics};
+use alerting::store::{AlertFilter, Channel, MailQueue};
+use alerting::{Reader, Store};
+use anyhow::{Context, Result, anyhow};
+use comfy_table::{CellAlignment, Table, presets};
+use detectors::dataflow::{Clockwork, Plan};
+use detectors::feeds::FeedWatch;
+use domain::{Detector, Money, Severity, State, Topic};
+use ingest::kafka::{Event, Record};
+use ingest::{Decoder, Regions};
+use rules::Policy;
+use simulate::{FeedFiles, Irregularities, Options, Truth};
+use tokio::sync::watch;
+
+use crate::cli;
+use crate::clock;
+use crate::failure::Failure;
+use crate::live::committer::Parts;
+use crate::live::{self, Committer, LiveFeed, Notes, Pace, RecordSource};
+use crate::run::places;
+
+/// The city of the demo: small enough to be judged day by day in seconds.
+const RETIREES: u32 = 6_000;
+const ENTERPRISES: u32 = 700;
+const CONTRIBUTORS: u32 = 15_000;
+/// Workers of the demo.
+const WORKERS: usize = 2;
+/// A read of a growing file.
+const READ_BYTES: usize = 128 * 1024;
+
+/// Runs the command.
+pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
+    let started = Instant::now();
+    let folder = Folder::make(arguments.out.as_deref())?;
+    let policy = Arc::new(Policy::huangshan());
+    let options = Options {
+        seed: arguments.seed,
+        months: arguments.months,
+        retirees: RETIREES,
+        enterprises: ENTERPRISES,
+        contributors: CONTRIBUTORS,
+        irregularities: Irregularities::usual_times(300),
+        ..Options::default()
+    };
+    say(&format!(
+        "{}: {} 个月，{RETIREES} 名退休人员，{ENTERPRISES} 家单位 / {} months, {RETIREES} retirees, {ENTERPRISES} enterprises (simulated, seed {})",
+        policy.pool.name, arguments.months, arguments.months, arguments.seed
+    ));
+    let store = Store::open(&folder.store(), &AlertIdentity::new(DEFAULT_SECRET))?;
+    let mail = mail_config(&folder);
+    let services = Services::start(&mail, &policy, &store)?;
+    say(&format!("metrics: http://{}/metrics", services.address));
+
+    let growth = Arc::new(Growth::default());
+    let city = {
+        let (growth, feeds, policy) = (Arc::clone(&growth), folder.feeds(), Arc::clone(&policy));
+        std::thread::Builder::new()
+            .name("city".to_owned())
+            .spawn(move || grow(&options, &policy, &feeds, &growth))?
+    };
+    let told = Arc::new(AtomicU64::new(0));
+    let pace = Arc::new(Pace::default());
+    let committer = Committer::new(Parts {
+        policy: Arc::clone(&policy),
+        routing: mail.routing(false)?,
+        watch: FeedWatch::new(Arc::clone(&policy), [1; Topic::ALL.len()]),
+        store,
+        metrics: Arc::clone(&services.metrics),
+        health: Arc::clone(&services.health),
+        pace: Arc::clone(&pace),
+        read_again: {
+            let feeds = folder.feeds();
+            Box::new(move |records| {
+                records
+                    .iter()
+                    .map(|(topic, _, offset)| record_at(&feeds, *topic, *offset))
+                    .collect()
+            })
+        },
+        locate: |topic, _, offset| format!("{topic}.jsonl@{offset}"),
+        on_commit: {
+            let (told, growth) = (Arc::clone(&told), Arc::clone(&growth));
+            Box::new(move |committed| {
+                told.fetch_add(committed.told.len() as u64, Ordering::Relaxed);
+                growth.judged.fetch_add(1, Ordering::Release);
+            })
+        },
+    });
+    let judged = judge(&folder, &policy, &growth, &pace, committer);
+    growth.abandoned.store(true, Ordering::Release);
+    let truth = city
+        .join()
+        .map_err(|_| anyhow!("the simulated city failed"))?;
+    let store = judged?.into_store();
+    let truth = truth?;
+    services.drain_mail(&store)?;
+    drop(store);
+    report(
+        &folder,
+        &policy,
+        &truth,
+        told.load(Ordering::Relaxed),
+        started.elapsed(),
+    )?;
+    if arguments.stay {
+        say("metrics are served until you press Ctrl-C / 按 Ctrl-C 结束");
+        services.runtime.block_on(tokio::signal::ctrl_c())?;
+    }
+    services.stop();
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Where the demo puts things.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make(asked: Option<&Path>) -> Result<Folder, Failure> {
+        let path = match asked {
+            Some(path) => path.to_owned(),
+            None => std::env::temp_dir().join(format!("fundwatch-demo-{}", std::process::id())),
+        };
+        let folder = Folder(path);
+        // Only what an earlier demo left is taken away; anything else in the folder is not ours.
+        let ours = folder.feeds().exists() || folder.store().exists();
+        let is_empty =
+            std::fs::read_dir(&folder.0).map_or(true, |mut entries| entries.next().is_none());
+        if !is_empty && !ours {
+            return Err(Failure::usage(format!(
+                "--out: `{}` has other things in it; name an empty or a new folder",
+                folder.0.display()
+            )));
+        }
+        for path in [folder.feeds(), folder.mails()] {
+            match std::fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => std::fs::create_dir_all(&path)
+                    .with_context(|| format!("cannot make `{}`", path.display()))?,
+            }
+        }
+        for suffix in ["", "-wal", "-shm", ".lock"] {
+            // A file that is not there need not be removed; one that cannot be is found when it is opened.
+            let _ = std::fs::remove_file(folder.0.join(format!("fundwatch.sqlite{suffix}")));
+        }
+        Ok(folder)
+    }
+
+    fn feeds(&self) -> PathBuf {
+        self.0.join("feeds")
+    }
+
+    fn mails(&self) -> PathBuf {
+        self.0.join("mails")
+    }
+
+    fn store(&self) -> PathBuf {
+        self.0.join("fundwatch.sqlite")
+    }
+}
+
+fn mail_config(folder: &Folder) -> MailConfig {
+    let text = format!(
+        r#"
+        transport = "eml-folder"
+        folder = {:?}
+        from = "基金监测 <fundwatch@huangshan.example>"
+        recipients = [
+            {{ address = "supervision@huangshan.example", name = "基金监督科", language = "zh", min_severity = "yellow" }},
+            {{ address = "auditor@huangshan.example", name = "Auditor", language = "en", min_severity = "red" }},
+        ]
+        "#,
+        folder.mails().display().to_string()
+    );
+    toml::from_str(&text).expect("the demo's mail table is right")
+}
+
+/// How far the city's files have grown, and how far they are judged.
+#[derive(Default)]
+struct Growth {
+    /// Commits so far.
+    judged: AtomicU64,
+    ended: AtomicBool,
+    abandoned: AtomicBool,
+    days: Mutex<Option<domain::BusinessDate>>,
+}
+
+/// Lets the files grow day by day, each when the one before is judged.
+fn grow(options: &Options, policy: &Policy, feeds: &Path, growth: &Growth) -> Result<Truth> {
+    let mut files = FeedFiles::grow(feeds)?;
+    let mut today = None;
+    let grown = simulate::generate(options, policy, &mut |line| {
+        if today.is_some_and(|today| today != line.date) {
+            files.flush()?;
+            growth.wait();
+        }
+        today = Some(line.date);
+        *growth.days.lock().unwrap_or_else(PoisonError::into_inner) = today;
+        if growth.abandoned.load(Ordering::Acquire) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        files.write(line)
+    });
+    growth.ended.store(true, Ordering::Release);
+    let truth = grown?;
+    files.finish(&truth)?;
+    growth.ended.store(true, Ordering::Release);
+    Ok(truth)
+}
+
+impl Growth {
+    /// Until the next commit, or for a moment: a day with nothing to commit is over, too.
+    fn wait(&self) {
+        let before = self.judged.load(Ordering::Acquire);
+        let until = Instant::now() + Duration::from_millis(60);
+        while self.judged.load(Ordering::Acquire) == before && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+fn judge(
+    folder: &Folder,
+    policy: &Arc<Policy>,
+    growth: &Arc<Growth>,
+    pace: &Arc<Pace>,
+    committer: Committer,
+) -> Result<Committer> {
+    let notes = Notes::default();
+    let plan = Plan {
+        policy: Arc::clone(policy),
+        clockwork: Clockwork::Live {
+            present_from_feeds: true,
+        },
+    };
+    let feed_of = {
+        let (feeds, policy, growth, pace, notes) = (
+            folder.feeds(),
+            Arc::clone(policy),
+            Arc::clone(growth),
+            Arc::clone(pace),
+            notes.clone(),
+        );
+        move |worker: usize| {
+            let mine: Vec<Topic> = Topic::ALL
+                .into_iter()
+                .enumerate()
+                .filter(|(at, _)| at % WORKERS == worker)
+                .map(|(_, topic)| topic)
+                .collect();
+            let partitions: Vec<_> = mine.iter().map(|topic| (*topic, 0, 0, 0)).collect();
+            let tails = mine.iter().map(|topic| Tail::new(*topic, &feeds)).collect();
+            let decoder = Decoder::new(Regions::new(
+                policy.pool.regions.iter().map(|region| region.code),
+            ));
+            let source = GrowingFiles {
+                tails,
+                growth: Arc::clone(&growth),
+                ended: false,
+            };
+            Ok(LiveFeed::new(
+                source,
+                decoder,
+                &partitions,
+                &pace,
+                &notes,
+                None,
+            ))
+        }
+    };
+    live::run(
+        plan,
+        WORKERS,
+        Duration::from_millis(10),
+        pace,
+        &notes,
+        feed_of,
+        committer,
+    )
+}
+
+/// Files that grow, as feeds.
+struct GrowingFiles {
+    tails: Vec<Tail>,
+    growth: Arc<Growth>,
+    ended: bool,
+}
+
+/// One growing file; a record's offset is that of its first byte.
+struct Tail {
+    topic: Topic,
+    path: PathBuf,
+    file: Option<File>,
+    buffer: Vec<u8>,
+    offset: i64,
+}
+
+impl Tail {
+    fn new(topic: Topic, feeds: &Path) -> Tail {
+        Tail {
+            topic,
+            path: feeds.join(format!("{topic}.jsonl")),
+            file: None,
+            buffer: Vec::new(),
+            offset: 0,
+        }
+    }
+
+    fn poll(&mut self, take: &mut dyn FnMut(Event<'_>)) -> Result<bool> {
+        if self.file.is_none() {
+            match File::open(&self.path) {
+                Ok(file) => self.file = Some(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let Some(file) = &mut self.file else {
+            return Ok(false);
+        };
+        let known = self.buffer.len();
+        self.buffer.resize(known + READ_BYTES, 0);
+        let read = file.read(&mut self.buffer[known..])?;
+        self.buffer.truncate(known + read);
+        let mut start = 0;
+        while let Some(at) = self.buffer[start..].iter().position(|b| *b == b'\n') {
+            let bytes = &self.buffer[start..start + at];
+            take(Event::Record(Record {
+                topic: self.topic,
+                partition: 0,
+                offset: self.offset,
+                bytes,
+            }));
+            start += at + 1;
+            self.offset += at as i64 + 1;
+        }
+        self.buffer.drain(..start);
+        Ok(start > 0 || read > 0)
+    }
+}
+
+impl RecordSource for GrowingFiles {
+    fn poll(&mut self, _wait: Duration, take: &mut dyn FnMut(Event<'_>)) -> Result<bool> {
+        // Asked before reading: what is there then is all there will be.
+        let ended = self.growth.ended.load(Ordering::Acquire);
+        let mut any = false;
+        for tail in &mut self.tails {
+            any |= tail.poll(take)?;
+        }
+        self.ended = ended && !any;
+        Ok(any)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended
+    }
+}
+
+fn record_at(feeds: &Path, topic: Topic, offset: i64) -> Result<Vec<u8>> {
+    use std::io::BufRead;
+    let mut file = File::open(feeds.join(format!("{topic}.jsonl")))?;
+    file.seek(SeekFrom::Start(u64::try_from(offset)?))?;
+    let mut record = Vec::new();
+    io::BufReader::new(file).read_until(b'\n', &mut record)?;
+    record.pop_if(|last| *last == b'\n');
+    Ok(record)
+}
+
+/// Pages and mail.
+struct Services {
+    runtime: tokio::runtime::Runtime,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    address: std::net::SocketAddr,
+    stop: watch::Sender<bool>,
+}
+
+impl Services {
+    fn start(mail: &MailConfig, policy: &Policy, store: &Store) -> Result<Services> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), "demo"));
+        let health = Arc::new(Health::new(Duration::from_secs(600)));
+        let (stop, stopping) = watch::channel(false);
+        let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0)))?;
+        let address = listener.local_addr()?;
+        let exporter = Arc::new(Exporter::new(
+            Arc::clone(&metrics),
+            store.path(),
+            clock::now,
+        )?);
+        runtime.spawn(http::serve(
+            listener,
+            exporter,
+            Arc::clone(&health),
+            stopping.clone(),
+        ));
+        let queue = MailQueue::open(store.path())?;
+        let sender = Sender::new(
+            mail,
+            places(policy),
+            queue,
+            Arc::clone(&metrics),
+            clock::clock(),
+        )?;
+        if let Some(sender) = sender {
+            runtime.spawn(sender.run(store.wakers().mail, stopping));
+        }
+        Ok(Services {
+            runtime,
+            metrics,
+            health,
+            address,
+            stop,
+        })
+    }
+
+    /// Waits until every mail is written.
+    fn drain_mail(&self, store: &Store) -> Result<()> {
+        let reader = store.reader()?;
+        let until = Instant::now() + Duration::from_secs(30);
+        while reader.outbox(Channel::Mail)?.pending > 0 && Instant::now() < until {
+            store.wakers().mail.notify_one();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    fn stop(self) {
+        // An error means that every task has ended already.
+        let _ = self.stop.send(true);
+        self.runtime.shutdown_timeout(Duration::from_secs(2));
+    }
+}
+
+/// What was found, in words that a supervisor understands, and where to look next.
+fn report(
+    folder: &Folder,
+    policy: &Policy,
+    truth: &Truth,
+    told: u64,
+    took: Duration,
+) -> Result<()> {
+    let reader = Reader::open(&folder.store())?;
+    let alerts = reader.alerts(&AlertFilter::default())?;
+    let mut lines: BTreeMap<Detector, (u64, u64, Money, Option<Severity>)> = BTreeMap::new();
+    for row in alerts.iter().filter(|row| !row.withdrawn) {
+        let Some(detector) = Detector::parse(&row.alert.detector) else {
+            continue;
+        };
+        let line = lines.entry(detector).or_default();
+        match row.alert.state {
+            State::Open => {
+                line.0 += 1;
+                line.2 += row.alert.amount;
+                line.3 = line.3.max(Some(row.alert.severity));
+            }
+            State::Cleared => line.1 += 1,
+        }
+    }
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
+        "预警 / alert",
+        "未结 / open",
+        "已解除 / cleared",
+        "涉及金额（元）/ yuan at stake",
+        "最高等级 / gravest",
+    ]);
+    for (detector, (open, cleared, amount, severity)) in &lines {
+        table.add_row([
+            format!("{} {detector}", detector.name_zh()),
+            open.to_string(),
+            cleared.to_string(),
+            amount.grouped(),
+            severity.map_or("–".to_owned(), |severity| {
+                format!("{} {}", severity.name_zh(), severity.as_str())
+            }),
+        ]);
+    }
+    for column in 1..=3 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    say(&table.to_string());
+    let mails = std::fs::read_dir(folder.mails())?
+        .filter_map(Result::ok)
+        .filter(|entry| {
+            entry
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "eml")
+        })
+        .count();
+    let worst = alerts
+        .iter()
+        .filter(|row| !row.withdrawn && row.alert.state == State::Open)
+        .max_by_key(|row| (row.alert.severity, row.alert.amount));
+    if let Some(row) = worst {
+        let region = policy
+            .pool
+            .regions
+            .iter()
+            .find(|region| region.code.as_str() == row.alert.region);
+        say(&format!(
+            "最大一笔 / largest: {} {} {} 元",
+            region.map_or("", |region| &region.name),
+            Detector::parse(&row.alert.detector).map_or("", Detector::name_zh),
+            row.alert.amount.grouped()
+        ));
+    }
+    let planted = truth
+        .planted
+        .iter()
+        .filter(|planted| planted.detector.is_some())
+        .count();
+    say(&format!(
+        "{} records read as of {}, {} dead letters, {told} tellings, {mails} mails, {planted} irregularities had been planted; {} s",
+        truth.lines(),
+        truth.as_of,
+        reader.dead_letters()?,
+        took.as_secs()
+    ));
+    say(&format!("看信 / mails:      {}", folder.mails().display()));
+    say(&format!("数据库 / database: {}", folder.store().display()));
+    say(&format!(
+        "数据 / feeds:      {} (what was planted: truth.jsonl)",
+        folder.feeds().display()
+    ));
+    say(&format!(
+        "复算 / replay:     fundwatch replay --feeds {} --policy rules/policies/huangshan.toml --as-of {} --out {}",
+        folder.feeds().display(),
+        truth.as_of,
+        folder.0.join("replay").display()
+    ));
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! Commits complete epochs: one transaction each, whatever came of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use alerting::batch::{DeadLetter, EpochBatch, FeedAsOf, FeedTotals, PartitionOffset, Update};
+use alerting::http::Health;
+use alerting::metrics::Metrics;
+use alerting::store::Committed;
+use alerting::{Routing, Store};
+use anyhow::{Context, Result};
+use detectors::dataflow::Outcome;
+use detectors::feeds::FeedWatch;
+use domain::{AlertKey, BusinessDate, RegionCode, Topic};
+use ingest::{Reason, Tally};
+use rules::Policy;
+
+use super::{Complete, Pace, is_empty, partition_and_offset};
+use crate::clock;
+
+/// Between attempts to commit to a disk that is full.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Reads records again by topic, partition and offset, for the bytes of their dead letters.
+pub type ReadAgain = Box<dyn FnMut(&[(Topic, i32, i64)]) -> Result<Vec<Vec<u8>>> + Send>;
+/// How a position is written in a dead letter.
+pub type Locate = fn(Topic, i32, i64) -> String;
+
+/// Turns epochs into batches, and commits them.
+pub struct Committer {
+    policy: Arc<Policy>,
+    store: Store,
+    routing: Routing,
+    watch: FeedWatch,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    pace: Arc<Pace>,
+    read_again: ReadAgain,
+    locate: Locate,
+    /// Of each partition: what its reader counted, and what the books found afterwards.
+    counts: BTreeMap<(Topic, i32), Counts>,
+    closed: BTreeMap<(Topic, RegionCode), BusinessDate>,
+    present: Option<BusinessDate>,
+    epoch: u64,
+    is_first: bool,
+    on_commit: Box<dyn FnMut(&Committed) + Send>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    read: Tally,
+    redelivered: u64,
+    conflicting: u64,
+}
+
+/// What a committer works with.
+pub struct Parts {
+    /// The policy, for names of regions.
+    pub policy: Arc<Policy>,
+    /// The store.
+    pub store: Store,
+    /// Who is told what.
+    pub routing: Routing,
+    /// Watches the feeds themselves.
+    pub watch: FeedWatch,
+    /// Counts and gauges.
+    pub metrics: Arc<Metrics>,
+    /// Whether the program works.
+    pub health: Arc<Health>,
+    /// How far everybody is.
+    pub pace: Arc<Pace>,
+    /// For the bytes of conflicting records.
+    pub read_again: ReadAgain,
+    /// How a position is written in a dead letter.
+    pub locate: Locate,
+    /// Called after each commit.
+    pub on_commit: Box<dyn FnMut(&Committed) + Send>,
+}
+
+impl Committer {
+    /// A committer; its first commit reconciles everything found with what is stored.
+    pub fn new(parts: Parts) -> Committer {
+        Committer {
+            policy: parts.policy,
+            store: parts.store,
+            routing: parts.routing,
+            watch: parts.watch,
+            metrics: parts.metrics,
+            health: parts.health,
+            pace: parts.pace,
+            read_again: parts.read_again,
+            locate: parts.locate,
+            counts: BTreeMap::new(),
+            closed: BTreeMap::new(),
+            present: None,
+            epoch: 0,
+            is_first: true,
+            on_commit: parts.on_commit,
+        }
+    }
+
+    /// Commits epochs that are complete.
+    ///
+    /// # Errors
+    /// The store fails in a way that trying again does not mend, or a record's bytes are gone.
+    pub fn commit(&mut self, complete: Complete) -> Result<()> {
+        self.health.beat();
+        let Complete {
+            mut outcomes,
+            notes,
+            end,
+        } = complete;
+        // Stopped before everything that was there at the start was read: half of the facts prove nothing.
+        if self.is_first && end == u64::MAX && self.pace.is_stopping() {
+            return Ok(());
+        }
+        self.watch.watch(&mut outcomes);
+        let mut batch = EpochBatch {
+            epoch: self.epoch,
+            ..EpochBatch::default()
+        };
+        let mut touched = BTreeMap::new();
+        for partition in notes.iter().flat_map(|note| &note.partitions) {
+            let key = (partition.topic, partition.partition);
+            self.counts.entry(key).or_default().read = partition.tally;
+            touched.insert(key, ());
+            batch.offsets.push(PartitionOffset {
+                topic: partition.topic,
+                partition: partition.partition,
+                next_offset: partition.next_offset,
+            });
+        }
+        for rejected in notes.into_iter().flat_map(|note| note.rejected) {
+            batch.dead_letters.push(DeadLetter {
+                topic: rejected.topic,
+                position: (self.locate)(rejected.topic, rejected.partition, rejected.offset),
+                reason: rejected.reject.reason.to_string(),
+                field: rejected.reject.field.map(str::to_owned),
+                raw: rejected.raw,
+            });
+        }
+        let mut updates: BTreeMap<AlertKey, Update> = BTreeMap::new();
+        let mut conflicting = Vec::new();
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Update {
+                    key,
+                    finding,
+                    cause,
+                } => {
+                    updates.insert(
+                        key.clone(),
+                        Update {
+                            key,
+                            finding,
+                            cause,
+                        },
+                    );
+                }
+                Outcome::Redelivered { topic, lane, count } => {
+                    let key = (topic, i32::from(lane));
+                    self.counts.entry(key).or_default().redelivered += count;
+                    touched.insert(key, ());
+                }
+                Outcome::Conflicting { topic, position } => {
+                    let (partition, offset) = partition_and_offset(position);
+                    self.counts
+                        .entry((topic, partition))
+                        .or_default()
+                        .conflicting += 1;
+                    touched.insert((topic, partition), ());
+                    conflicting.push((topic, partition, offset));
+                }
+                Outcome::Closed(close) => {
+                    let region = self.policy.region(close.region()).code;
+                    let closed = self
+                        .closed
+                        .entry((close.topic(), region))
+                        .or_insert(close.date());
+                    *closed = (*closed).max(close.date());
+                    batch.as_of.push(FeedAsOf {
+                        topic: close.topic(),
+                        region,
+                        closed: *closed,
+                    });
+                }
+                Outcome::Present(present) => self.present = self.present.max(Some(present)),
+                Outcome::Received(_) => {}
+            }
+        }
+        conflicting.sort_unstable();
+        if !conflicting.is_empty() {
+            let records =
+                (self.read_again)(&conflicting).context("cannot read conflicting records again")?;
+            for ((topic, partition, offset), raw) in conflicting.into_iter().zip(records) {
+                batch.dead_letters.push(DeadLetter {
+                    topic,
+                    position: (self.locate)(topic, partition, offset),
+                    reason: Reason::ConflictingId.to_string(),
+                    field: Some("id".to_owned()),
+                    raw,
+                });
+            }
+        }
+        batch.updates = updates.into_values().collect();
+        batch.feeds = touched.into_keys().map(|key| self.totals(key)).collect();
+        batch.present = self.present;
+        if !self.is_first && is_empty(&batch) {
+            return Ok(());
+        }
+        self.write(&batch)?;
+        self.is_first = false;
+        self.epoch += 1;
+        Ok(())
+    }
+
+    fn totals(&self, (topic, partition): (Topic, i32)) -> FeedTotals {
+        let counts = self
+            .counts
+            .get(&(topic, partition))
+            .copied()
+            .unwrap_or_default();
+        let mut tally = counts.read;
+        tally.accepted_was_redelivered(counts.redelivered);
+        tally.accepted_was_conflicting(counts.conflicting);
+        assert!(
+            tally.is_whole(),
+            "every record of {topic} is accounted for: {tally:?}"
+        );
+        FeedTotals {
+            topic,
+            partition,
+            read: tally.read,
+            accepted: tally.accepted,
+            redelivered: tally.redelivered,
+            rejected: Reason::ALL
+                .iter()
+                .filter(|reason| tally.rejected[reason.index()] > 0)
+                .map(|reason| (reason.to_string(), tally.rejected[reason.index()]))
+                .collect(),
+        }
+    }
+
+    /// A full disk is waited for; nothing is read meanwhile.
+    fn write(&mut self, batch: &EpochBatch) -> Result<()> {
+        loop {
+            let started = Instant::now();
+            let committed = if self.is_first {
+                self.store.reconcile(batch, &self.routing, clock::now())
+            } else {
+                self.store.commit(batch, &self.routing, clock::now())
+            };
+            match committed {
+                Ok(committed) => {
+                    self.health.agree("store");
+                    let tallies = self.store.tallies();
+                    self.metrics.committed(
+                        &committed,
+                        &batch.feeds,
+                        &batch.as_of,
+                        tallies,
+                        started.elapsed(),
+                    );
+                    (self.on_commit)(&committed);
+                    return Ok(());
+                }
+                Err(error) if error.is_retryable() && !self.pace.is_stopping() => {
+                    tracing::error!(%error, "the store cannot be written; trying again");
+                    self.metrics.commit_failed();
+                    self.health.object("store", error.to_string());
+                    self.health.beat();
+                    std::thread::sleep(RETRY);
+                }
+                Err(error) => return Err(error).context("the store failed"),
+            }
+        }
+    }
+
+    /// The store, once everything is committed.
+    pub fn into_store(self) -> Store {
+        self.store
+    }
+}

@@ -1,0 +1,220 @@
+//! A worker's share of the live feeds: reads, decodes, counts, and closes epochs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use detectors::dataflow::{Advance, Feed, Outlet};
+use domain::{BusinessDate, Topic};
+use ingest::kafka::Event;
+use ingest::{Decoder, Reason, Tally};
+
+use super::{Note, Notes, Pace, PartitionNote, RejectedRecord, position};
+
+/// Where records come from as time goes by.
+pub trait RecordSource: 'static {
+    /// Hands out what is there, a batch at most, waiting at most `wait` for the first. `false` if
+    /// nothing was there.
+    fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Event<'_>)) -> Result<bool>;
+
+    /// Nothing will come any more, ever.
+    fn has_ended(&self) -> bool {
+        false
+    }
+}
+
+/// Says which business date it is.
+pub type BusinessClock = Arc<dyn Fn() -> BusinessDate + Send + Sync>;
+
+/// A partition as far as it is read.
+struct Partition {
+    next_offset: i64,
+    /// The first epoch lasts until this offset is reached.
+    until: i64,
+    tally: Tally,
+    moved: bool,
+}
+
+/// One worker's live feed.
+pub struct LiveFeed<S> {
+    source: S,
+    reading: Reading,
+    pace: Arc<Pace>,
+    notes: Notes,
+    /// One worker tells the time to all.
+    clock: Option<BusinessClock>,
+    present: Option<BusinessDate>,
+    caught_up: bool,
+}
+
+struct Reading {
+    decoder: Decoder,
+    partitions: BTreeMap<(Topic, i32), Partition>,
+    rejected: Vec<RejectedRecord>,
+}
+
+impl<S: RecordSource> LiveFeed<S> {
+    /// A feed of the partitions `(topic, partition, from, until)`: what comes before `until` was
+    /// there when the program started, and belongs to the first epoch.
+    pub fn new(
+        source: S,
+        decoder: Decoder,
+        partitions: &[(Topic, i32, i64, i64)],
+        pace: &Arc<Pace>,
+        notes: &Notes,
+        clock: Option<BusinessClock>,
+    ) -> LiveFeed<S> {
+        let partitions = partitions
+            .iter()
+            .map(|(topic, partition, from, until)| {
+                let state = Partition {
+                    next_offset: *from,
+                    until: *until,
+                    tally: Tally::default(),
+                    moved: true,
+                };
+                ((*topic, *partition), state)
+            })
+            .collect();
+        LiveFeed {
+            source,
+            reading: Reading {
+                decoder,
+                partitions,
+                rejected: Vec::new(),
+            },
+            pace: Arc::clone(pace),
+            notes: notes.clone(),
+            clock,
+            present: None,
+            caught_up: false,
+        }
+    }
+
+    fn leave_note(&mut self, epoch: u64) {
+        let partitions: Vec<PartitionNote> = self
+            .reading
+            .partitions
+            .iter_mut()
+            .filter_map(|((topic, partition), state)| {
+                std::mem::take(&mut state.moved).then_some(PartitionNote {
+                    topic: *topic,
+                    partition: *partition,
+                    next_offset: state.next_offset,
+                    tally: state.tally,
+                })
+            })
+            .collect();
+        let rejected = std::mem::take(&mut self.reading.rejected);
+        if !partitions.is_empty() || !rejected.is_empty() {
+            self.notes.leave(
+                epoch,
+                Note {
+                    partitions,
+                    rejected,
+                },
+            );
+        }
+    }
+
+    fn tell_time(&mut self, outlet: &mut Outlet) {
+        let Some(clock) = &self.clock else { return };
+        let today = Some(clock());
+        if self.present < today {
+            self.present = today;
+            today.into_iter().for_each(|today| outlet.present(today));
+        }
+    }
+
+    fn end_epoch(&mut self, outlet: &mut Outlet, next: u64) -> Advance {
+        self.leave_note(outlet.epoch());
+        Advance::Epoch(next)
+    }
+}
+
+impl<S: RecordSource> Feed for LiveFeed<S> {
+    fn advance(&mut self, outlet: &mut Outlet) -> Advance {
+        if self.pace.is_stopping() {
+            self.leave_note(outlet.epoch());
+            return Advance::Finished;
+        }
+        if !self.caught_up && self.reading.has_caught_up() {
+            self.caught_up = true;
+            self.tell_time(outlet);
+            let next = self.pace.open().max(outlet.epoch() + 1);
+            return self.end_epoch(outlet, next);
+        }
+        if self.caught_up && outlet.epoch() < self.pace.open() {
+            let next = self.pace.open();
+            return self.end_epoch(outlet, next);
+        }
+        self.tell_time(outlet);
+        let reading = &mut self.reading;
+        let polled = self
+            .source
+            .poll(Duration::ZERO, &mut |event| reading.take(event, outlet));
+        match polled {
+            Ok(true) => Advance::More,
+            Ok(false) if self.source.has_ended() => {
+                self.leave_note(outlet.epoch());
+                Advance::Finished
+            }
+            Ok(false) => Advance::Idle(Duration::from_millis(1)),
+            Err(error) => {
+                self.pace.fail(error);
+                Advance::More
+            }
+        }
+    }
+}
+
+impl Reading {
+    fn has_caught_up(&self) -> bool {
+        self.partitions
+            .values()
+            .all(|state| state.until <= state.next_offset)
+    }
+
+    fn take(&mut self, event: Event<'_>, outlet: &mut Outlet) {
+        let (topic, partition) = match event {
+            Event::Record(record) => (record.topic, record.partition),
+            Event::End {
+                topic, partition, ..
+            } => (topic, partition),
+        };
+        // Only assigned partitions are handed out.
+        let Some(state) = self.partitions.get_mut(&(topic, partition)) else {
+            return;
+        };
+        match event {
+            // The end may be past the last record: transactions leave marks that are no records.
+            Event::End { offset, .. } => state.next_offset = state.next_offset.max(offset),
+            Event::Record(record) => {
+                state.next_offset = record.offset + 1;
+                state.moved = true;
+                state.tally.read += 1;
+                match self.decoder.decode(topic, record.bytes) {
+                    Ok(fact) => {
+                        state.tally.accepted += 1;
+                        outlet.fact(&fact, position(partition, record.offset));
+                    }
+                    Err(reject) => {
+                        state.tally.rejected[reject.reason.index()] += 1;
+                        let kept = match reject.reason {
+                            Reason::TooLarge => &record.bytes[..record.bytes.len().min(1024)],
+                            _ => record.bytes,
+                        };
+                        self.rejected.push(RejectedRecord {
+                            topic,
+                            partition,
+                            offset: record.offset,
+                            reject,
+                            raw: kept.to_vec(),
+                        });
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The live pipeline: records as they come, through the dataflow, into the store, epoch by epoch.
+//!
+//! ```text
+//! source ─► feed (worker) ─► dataflow ─► worker 0 ─► committer ─► store ─► senders
+//!              └── notes: offsets, counts, rejects ──────┘
+//! ```
+//! The first epoch is everything that was there when the program started: it is judged once, as a
+//! whole, and reconciled with what is stored, so that nobody is told of verdicts on half of the
+//! facts, and a restart tells nothing twice. From then on an epoch is closed every few milliseconds.
+
+pub mod committer;
+pub mod feed;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use alerting::EpochBatch;
+use anyhow::{Result, anyhow};
+use detectors::dataflow::{self, Outcome, Plan, Results};
+use domain::Topic;
+use ingest::{Reject, Tally};
+
+pub use committer::Committer;
+pub use feed::{LiveFeed, RecordSource};
+
+/// How many epochs may be read ahead of what is committed.
+pub const EPOCHS_AHEAD: u64 = 4;
+
+/// How far everybody is, and whether to stop.
+#[derive(Debug, Default)]
+pub struct Pace {
+    /// The epoch that is to be open.
+    open: AtomicU64,
+    /// Epochs below are committed.
+    committed: AtomicU64,
+    stop: AtomicBool,
+    failed: Mutex<Option<anyhow::Error>>,
+}
+
+impl Pace {
+    /// Asks everybody to finish what is read, and stop.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// Whether to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Something cannot go on: stops everybody, and keeps the first reason.
+    pub fn fail(&self, error: anyhow::Error) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.get_or_insert(error);
+        self.stop();
+    }
+
+    /// Why it had to stop, if it had to.
+    pub fn take_failure(&self) -> Option<anyhow::Error> {
+        self.failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    /// Opens the next epoch, unless the store is behind.
+    fn tick(&self) {
+        let open = self.open.load(Ordering::Acquire);
+        if open < self.committed.load(Ordering::Acquire) + EPOCHS_AHEAD {
+            self.open.store(open + 1, Ordering::Release);
+        }
+    }
+
+    fn open(&self) -> u64 {
+        self.open.load(Ordering::Acquire)
+    }
+
+    fn committed_below(&self, epoch: u64) {
+        self.committed.store(epoch, Ordering::Release);
+    }
+}
+
+/// What a worker read in an epoch: everything since the previous note of the worker.
+#[derive(Clone, Debug, Default)]
+pub struct Note {
+    /// The first offset not read, and the counts since the start, of partitions that moved.
+    pub partitions: Vec<PartitionNote>,
+    /// What could not be decoded.
+    pub rejected: Vec<RejectedRecord>,
+}
+
+/// How far a partition is read.
+#[derive(Clone, Copy, Debug)]
+pub struct PartitionNote {
+    /// The feed.
+    pub topic: Topic,
+    /// Its number.
+    pub partition: i32,
+    /// The first offset that was not read.
+    pub next_offset: i64,
+    /// What was read, decoded records taken as accepted.
+    pub tally: Tally,
+}
+
+/// A record that could not be decoded.
+#[derive(Clone, Debug)]
+pub struct RejectedRecord {
+    /// The feed.
+    pub topic: Topic,
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+    /// Why.
+    pub reject: Reject,
+    /// Its bytes; of a `too-large` one the first 1024.
+    pub raw: Vec<u8>,
+}
+
+/// Where feeds leave their notes, by epoch.
+#[derive(Clone, Debug, Default)]
+pub struct Notes(Arc<Mutex<Vec<(u64, Note)>>>);
+
+impl Notes {
+    fn leave(&self, epoch: u64, note: Note) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((epoch, note));
+    }
+
+    fn take_before(&self, end: u64) -> Vec<Note> {
+        let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (taken, left) = std::mem::take(&mut *notes)
+            .into_iter()
+            .partition(|(epoch, _)| *epoch < end);
+        *notes = left;
+        let taken: Vec<(u64, Note)> = taken;
+        taken.into_iter().map(|(_, note)| note).collect()
+    }
+}
+
+/// Complete epochs, for the committer.
+#[derive(Debug, Default)]
+pub struct Complete {
+    /// Epochs below are complete.
+    pub end: u64,
+    /// What came of them.
+    pub outcomes: Vec<Outcome>,
+    /// What was read in them.
+    pub notes: Vec<Note>,
+}
+
+/// Position of a record on Kafka: partition in the upper 16 bits, offset below.
+pub fn position(partition: i32, offset: i64) -> u64 {
+    let partition = u64::try_from(partition).expect("a partition's number is not negative");
+    let offset = u64::try_from(offset).expect("an offset is not negative");
+    assert!(
+        partition < 1 << 16 && offset < 1 << 48,
+        "more than 65536 partitions, or 2^48 records in one"
+    );
+    partition << 48 | offset
+}
+
+/// The reverse of [`position`].
+pub fn partition_and_offset(position: u64) -> (i32, i64) {
+    ((position >> 48) as i32, (position & ((1 << 48) - 1)) as i64)
+}
+
+/// Runs workers over the feeds that `feed_of` makes for each worker, until they have finished; what
+/// is complete goes to `committer`, on the calling thread.
+///
+/// # Errors
+/// The first thing that could not go on.
+pub fn run<F: dataflow::Feed>(
+    plan: Plan,
+    workers: usize,
+    epoch: Duration,
+    pace: &Arc<Pace>,
+    notes: &Notes,
+    feed_of: impl Fn(usize) -> Result<F> + Send + Sync + 'static,
+    mut committer: Committer,
+) -> Result<Committer> {
+    let (sender, receiver) = mpsc::channel::<Complete>();
+    let results = Results::default();
+    let guards = {
+        let (pace, notes, results) = (Arc::clone(pace), notes.clone(), results);
+        timely::execute(timely::Config::process(workers), move |worker| {
+            let feed = match feed_of(worker.index()) {
+                Ok(feed) => feed,
+                Err(error) => return pace.fail(error),
+            };
+            let probe = dataflow::build(worker, &plan, feed, &results);
+            let mut told = 0;
+            loop {
+                let goes_on = worker.step_or_park(Some(Duration::from_millis(1)));
+                if worker.index() == 0 {
+                    let end = probe.with_frontier(|frontier| frontier.first().copied());
+                    let end = if goes_on { end } else { None };
+                    if end.is_none_or(|end| told < end) {
+                        let below = end.unwrap_or(u64::MAX);
+                        told = below;
+                        let outcomes = results
+                            .take_before(below)
+                            .into_iter()
+                            .flat_map(|(_, outcomes)| outcomes)
+                            .collect();
+                        // Nobody listens only after a failure, which stops us, too.
+                        let _ = sender.send(Complete {
+                            end: below,
+                            outcomes,
+                            notes: notes.take_before(below),
+                        });
+                    }
+                }
+                if !goes_on {
+                    return;
+                }
+            }
+        })
+        .map_err(|what| anyhow!("cannot start the workers: {what}"))?
+    };
+    let ticker = {
+        let pace = Arc::clone(pace);
+        std::thread::Builder::new()
+            .name("epochs".to_owned())
+            .spawn(move || {
+                while !pace.is_stopping() {
+                    std::thread::sleep(epoch);
+                    pace.tick();
+                }
+            })?
+    };
+    while let Ok(complete) = receiver.recv() {
+        let end = complete.end;
+        if let Err(error) = committer.commit(complete) {
+            pace.fail(error);
+            break;
+        }
+        pace.committed_below(end);
+    }
+    drop(receiver);
+    for done in guards.join() {
+        if let Err(what) = done {
+            pace.fail(anyhow!("a worker failed: {what}"));
+        }
+    }
+    pace.stop();
+    if ticker.join().is_err() {
+        pace.fail(anyhow!("the thread that counts epochs failed"));
+    }
+    match pace.take_failure() {
+        Some(error) => Err(error),
+        None => Ok(committer),
+    }
+}
+
+/// Whether a batch has anything in it that must be kept.
+fn is_empty(batch: &EpochBatch) -> bool {
+    batch.updates.is_empty()
+        && batch.dead_letters.is_empty()
+        && batch.offsets.is_empty()
+        && batch.feeds.is_empty()
+        && batch.as_of.is_empty()
+}

@@ -1,0 +1,278 @@
+//! `fundwatch replay`: feed files to alerts, as of a date (contract section 7).
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use alerting::AlertIdentity;
+use anyhow::anyhow;
+use base64::Engine;
+use detectors::dataflow::{self, Advance, Clockwork, Feed, Outcome, Outlet, Plan, Results};
+use domain::{Alert, Detector, Money, State, Topic};
+use indicatif::ProgressBar;
+use ingest::{FeedFiles, FileReader, Position, Reason, Regions, Reject, Rejected, Tally};
+use rules::Policy;
+use serde_json::{Map, Value, json};
+
+use crate::cli;
+use crate::config::identity_of_environment;
+use crate::failure::Failure;
+use crate::output::Outputs;
+use crate::progress;
+
+/// Runs the command.
+pub fn run(arguments: &cli::Replay) -> Result<(), Failure> {
+    let policy = Arc::new(Policy::load(&arguments.policy).map_err(Failure::usage)?);
+    if !arguments.feeds.is_dir() {
+        return Err(Failure::usage(format!(
+            "--feeds: `{}` is no folder",
+            arguments.feeds.display()
+        )));
+    }
+    let started = Instant::now();
+    let files = Arc::new(FeedFiles::find(&arguments.feeds)?);
+    let plan = Plan {
+        policy,
+        clockwork: Clockwork::Fixed(arguments.as_of),
+    };
+    let judged = judge(&files, &plan, workers(arguments.workers))?;
+    let alerts = alerts(&judged.outcomes, &identity_of_environment());
+    let mut outputs = Outputs::in_folder(&arguments.out)?;
+    outputs.write("alerts.jsonl", |out| {
+        alerts.iter().try_for_each(|alert| {
+            serde_json::to_writer(&mut *out, alert)?;
+            out.write_all(b"\n")
+        })
+    })?;
+    outputs.write("dead-letter.jsonl", |out| {
+        judged.rejected.iter().try_for_each(|rejected| {
+            serde_json::to_writer(&mut *out, &dead_letter(&files, rejected))?;
+            out.write_all(b"\n")
+        })
+    })?;
+    let summary = summary(arguments, &judged.tallies, &alerts, started.elapsed());
+    outputs.write("summary.json", |out| {
+        serde_json::to_writer_pretty(&mut *out, &summary)?;
+        out.write_all(b"\n")
+    })?;
+    outputs.finish()?;
+    Ok(())
+}
+
+/// How many workers there are to be.
+pub fn workers(asked: Option<u16>) -> usize {
+    match asked {
+        Some(workers) => usize::from(workers),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+/// What reading and judging all feeds brought.
+struct Judged {
+    outcomes: Vec<Outcome>,
+    tallies: [Tally; Topic::ALL.len()],
+    /// In the order of topic and position.
+    rejected: Vec<Rejected>,
+}
+
+/// What the workers' readers have counted, and the first that went wrong.
+#[derive(Default)]
+struct Read {
+    tallies: [Tally; Topic::ALL.len()],
+    rejected: Vec<Rejected>,
+    failed: Option<ingest::files::FileError>,
+}
+
+/// One worker's share of the files.
+struct FileFeed {
+    reader: FileReader,
+    files: Arc<FeedFiles>,
+    read: Arc<Mutex<Read>>,
+    bar: ProgressBar,
+}
+
+impl Feed for FileFeed {
+    fn advance(&mut self, outlet: &mut Outlet) -> Advance {
+        let advanced = self
+            .reader
+            .advance(|fact, position| outlet.fact(&fact, position.0));
+        if let Ok(true) = advanced {
+            self.bar.set_position(self.files.bytes_read());
+            return Advance::More;
+        }
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.failed = read.failed.take().or(advanced.err());
+        for (sum, tally) in read.tallies.iter_mut().zip(&self.reader.tallies) {
+            sum.add(tally);
+        }
+        read.rejected.append(&mut self.reader.rejected);
+        Advance::Finished
+    }
+}
+
+fn judge(files: &Arc<FeedFiles>, plan: &Plan, workers: usize) -> Result<Judged, Failure> {
+    let read = Arc::new(Mutex::new(Read::default()));
+    let results = Results::default();
+    let bar = progress::bytes(files.bytes());
+    let guards = {
+        let (files, read, results, plan, bar) = (
+            Arc::clone(files),
+            Arc::clone(&read),
+            results.clone(),
+            plan.clone(),
+            bar.clone(),
+        );
+        timely::execute(timely::Config::process(workers), move |worker| {
+            let regions = Regions::new(plan.policy.pool.regions.iter().map(|region| region.code));
+            let feed = FileFeed {
+                reader: FileReader::new(Arc::clone(&files), regions),
+                files: Arc::clone(&files),
+                read: Arc::clone(&read),
+                bar: bar.clone(),
+            };
+            dataflow::build(worker, &plan, feed, &results);
+            while worker.step_or_park(Some(Duration::from_millis(1))) {}
+        })
+    };
+    for done in guards
+        .map_err(|what| anyhow!("cannot start the workers: {what}"))?
+        .join()
+    {
+        done.map_err(|what| anyhow!("a worker failed: {what}"))?;
+    }
+    bar.finish_and_clear();
+    let mut read = std::mem::take(&mut *read.lock().unwrap_or_else(PoisonError::into_inner));
+    if let Some(failed) = read.failed {
+        return Err(anyhow::Error::from(failed)
+            .context("nothing was written")
+            .into());
+    }
+    let outcomes = results.take();
+    settle(files, &outcomes, &mut read)?;
+    for (topic, tally) in Topic::ALL.iter().zip(&read.tallies) {
+        assert!(
+            tally.is_whole(),
+            "every record of {topic} is accounted for: {tally:?}"
+        );
+    }
+    Ok(Judged {
+        outcomes,
+        tallies: read.tallies,
+        rejected: read.rejected,
+    })
+}
+
+/// Corrects the counts by what the books found, and fetches the bytes of conflicting records.
+fn settle(files: &Arc<FeedFiles>, outcomes: &[Outcome], read: &mut Read) -> Result<(), Failure> {
+    let mut conflicting = Vec::new();
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Redelivered { topic, count, .. } => {
+                read.tallies[topic.index()].accepted_was_redelivered(*count);
+            }
+            Outcome::Conflicting { topic, position } => {
+                read.tallies[topic.index()].accepted_was_conflicting(1);
+                conflicting.push((Position(*position), *topic));
+            }
+            _ => {}
+        }
+    }
+    conflicting.sort_unstable();
+    let positions: Vec<_> = conflicting.iter().map(|(position, _)| *position).collect();
+    let records = files.read_again(&positions)?;
+    read.rejected.extend(
+        conflicting
+            .into_iter()
+            .zip(records)
+            .map(|((position, topic), raw)| Rejected {
+                topic,
+                position,
+                reject: Reject {
+                    reason: Reason::ConflictingId,
+                    field: Some("id"),
+                },
+                raw,
+            }),
+    );
+    read.rejected
+        .sort_by_key(|rejected| (rejected.topic, rejected.position));
+    Ok(())
+}
+
+/// The alerts, in the contract's order.
+fn alerts(outcomes: &[Outcome], identity: &AlertIdentity) -> Vec<Alert> {
+    let mut alerts: Vec<_> = outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Update {
+                finding: Some(finding),
+                ..
+            } => Some(identity.alert(finding)),
+            _ => None,
+        })
+        .collect();
+    alerts.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+    alerts
+}
+
+fn dead_letter(files: &FeedFiles, rejected: &Rejected) -> Value {
+    // Keys in the contract's order: a `Map` would sort them.
+    json!({
+        "topic": rejected.topic.as_str(),
+        "position": files.locate(rejected.position),
+        "reason": rejected.reject.reason.as_str(),
+        "field": rejected.reject.field,
+        "raw": base64::engine::general_purpose::STANDARD.encode(&rejected.raw),
+    })
+}
+
+fn summary(arguments: &cli::Replay, tallies: &[Tally], alerts: &[Alert], took: Duration) -> Value {
+    let feeds: Map<String, Value> = Topic::ALL
+        .iter()
+        .zip(tallies)
+        .map(|(topic, tally)| {
+            let rejected: Map<String, Value> = Reason::ALL
+                .iter()
+                .filter(|reason| tally.rejected[reason.index()] > 0)
+                .map(|reason| (reason.to_string(), tally.rejected[reason.index()].into()))
+                .collect();
+            let counts = json!({
+                "read": tally.read,
+                "accepted": tally.accepted,
+                "redelivered": tally.redelivered,
+                "rejected": rejected,
+            });
+            (topic.to_string(), counts)
+        })
+        .collect();
+    let mut counts: BTreeMap<&str, (u64, u64, Money)> = Detector::OF_FACTS
+        .iter()
+        .map(|detector| (detector.as_str(), Default::default()))
+        .collect();
+    for alert in alerts {
+        let count = counts.entry(&alert.detector).or_default();
+        match alert.state {
+            State::Open => *count = (count.0 + 1, count.1, count.2 + alert.amount),
+            State::Cleared => count.1 += 1,
+        }
+    }
+    let detectors: Map<String, Value> = counts
+        .into_iter()
+        .map(|(detector, (open, cleared, amount))| {
+            (
+                detector.to_owned(),
+                json!({"open": open, "cleared": cleared, "amount_open": amount}),
+            )
+        })
+        .collect();
+    let records: u64 = tallies.iter().map(|tally| tally.read).sum();
+    let rate = u128::from(records) * 1_000_000_000 / took.as_nanos().max(1);
+    json!({
+        "as_of": arguments.as_of,
+        "feeds": feeds,
+        "detectors": detectors,
+        "seconds": took.as_secs_f64(),
+        "records_per_second": u64::try_from(rate).unwrap_or(u64::MAX),
+    })
+}

@@ -1,0 +1,411 @@
+//! `fundwatch run`: the daemon on Kafka.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alerting::http::{self, Health};
+use alerting::mail::{Places, Sender};
+use alerting::metrics::{Exporter, Metrics};
+use alerting::publish::Publisher;
+use alerting::store::{MailQueue, TopicQueue};
+use alerting::{Routing, Store};
+use anyhow::{Context, Result, anyhow, bail};
+use detectors::dataflow::{Clockwork, Plan};
+use detectors::feeds::FeedWatch;
+use domain::Topic;
+use ingest::kafka::{self, Connection, Event, KafkaReader, Partition};
+use ingest::{Decoder, Regions};
+use rules::Policy;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::cli;
+use crate::clock;
+use crate::config::{ClockSource, Config, business_clock};
+use crate::failure::Failure;
+use crate::live::committer::Parts;
+use crate::live::feed::BusinessClock;
+use crate::live::{self, Committer, LiveFeed, Notes, Pace, RecordSource};
+use crate::replay::workers;
+use crate::topics::topic_names;
+
+/// How long the broker may take to say what there is.
+const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// Between attempts to reach the broker, doubled up to the maximum.
+const RETRY: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(15);
+/// No heartbeat for so long means that the program hangs.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// What the senders have in hand may be finished within this when the program stops.
+const SENDERS_FINISH_WITHIN: Duration = Duration::from_secs(10);
+
+/// Runs the command until SIGTERM or SIGINT.
+pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
+    logging();
+    let (config, policy) = Config::load(&arguments.config).map_err(Failure::usage)?;
+    let identity = config.identity().map_err(Failure::usage)?;
+    if identity.is_default() {
+        tracing::warn!(
+            "no id_key_file and no FUNDWATCH_ID_KEY: alert ids are made with a published default, and can be traced back to persons"
+        );
+    }
+    let connection = config.connection().map_err(Failure::usage)?;
+    let today = business_clock(&policy).map_err(Failure::usage)?;
+    let routing = config.mail.routing(true).map_err(Failure::usage)?;
+    if let Some(folder) = config.store.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    }
+    let store = Store::open(&config.store, &identity)
+        .with_context(|| format!("cannot open the store `{}`", config.store.display()))?;
+    let services = Services::start(&config, &connection, &policy, &store)?;
+    let done = watch_feeds(
+        &config,
+        &connection,
+        Arc::new(policy),
+        today,
+        routing,
+        store,
+        &services,
+    );
+    let stopped = services.stop();
+    done?;
+    Ok(stopped?)
+}
+
+fn logging() {
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("FUNDWATCH_LOG").unwrap_or_else(|_| {
+            tracing_subscriber::EnvFilter::new("info,librdkafka=warn,rdkafka=warn")
+        });
+    // JSON escapes line ends: no text of a source can forge a line.
+    tracing_subscriber::fmt()
+        .json()
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .init();
+}
+
+/// Everything beside detection: pages, mail, topics, signals. On a runtime of its own.
+struct Services {
+    runtime: tokio::runtime::Runtime,
+    tasks: JoinSet<Result<()>>,
+    stop: watch::Sender<bool>,
+    pace: Arc<Pace>,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+}
+
+impl Services {
+    fn start(
+        config: &Config,
+        connection: &Connection,
+        policy: &Policy,
+        store: &Store,
+    ) -> Result<Services> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("services")
+            .enable_all()
+            .build()?;
+        let metrics = Arc::new(Metrics::new(
+            env!("CARGO_PKG_VERSION"),
+            option_env!("FUNDWATCH_REVISION").unwrap_or("unknown"),
+        ));
+        metrics.restore(store)?;
+        let health = Arc::new(Health::new(SILENCE_MAX));
+        health.object(
+            "kafka",
+            "the feeds have not been read to where they were at the start",
+        );
+        let pace = Arc::new(Pace::default());
+        let (stop, stopping) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let wakers = store.wakers();
+
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind(config.http.listen))
+            .with_context(|| format!("http.listen: cannot listen on {}", config.http.listen))?;
+        let exporter = Arc::new(Exporter::new(
+            Arc::clone(&metrics),
+            store.path(),
+            clock::now,
+        )?);
+        let pages = http::serve(listener, exporter, Arc::clone(&health), stopping.clone());
+        tasks.spawn_on(
+            async move { pages.await.context("the pages") },
+            runtime.handle(),
+        );
+
+        let publisher = Publisher::new(
+            &connection.client(),
+            topic_names(connection),
+            TopicQueue::open(store.path())?,
+            Arc::clone(&metrics),
+        )?;
+        let publish = publisher.run(wakers.topic, stopping.clone());
+        tasks.spawn_on(
+            async move { publish.await.context("publishing") },
+            runtime.handle(),
+        );
+
+        let queue = MailQueue::open(store.path())?;
+        if let Some(sender) = Sender::new(
+            &config.mail,
+            places(policy),
+            queue,
+            Arc::clone(&metrics),
+            clock::clock(),
+        )? {
+            let send = sender.run(wakers.mail, stopping);
+            tasks.spawn_on(
+                async move { send.await.context("sending mail") },
+                runtime.handle(),
+            );
+        }
+
+        let stop_pace = Arc::clone(&pace);
+        runtime.spawn(async move {
+            match stop_signal().await {
+                Ok(signal) => tracing::info!(signal, "stopping"),
+                Err(error) => tracing::error!(%error, "cannot wait for signals; stopping"),
+            }
+            stop_pace.stop();
+        });
+        let beating = (Arc::clone(&health), Arc::clone(&pace));
+        runtime.spawn(async move {
+            // An idle feed commits nothing: the pulse shows that the runtime is alive.
+            let (health, pace) = beating;
+            while !pace.is_stopping() {
+                health.beat();
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        });
+        Ok(Services {
+            runtime,
+            tasks,
+            stop,
+            pace,
+            health,
+            metrics,
+        })
+    }
+
+    /// Lets the senders finish what they have in hand.
+    fn stop(mut self) -> Result<()> {
+        // An error means that every task has ended already.
+        let _ = self.stop.send(true);
+        let finished = self.runtime.block_on(async {
+            tokio::time::timeout(SENDERS_FINISH_WITHIN, async {
+                let mut first = Ok(());
+                while let Some(done) = self.tasks.join_next().await {
+                    first = first.and(done.map_err(|error| anyhow!(error)).flatten());
+                }
+                first
+            })
+            .await
+        });
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+        // What was not finished stays in the outboxes, and goes out at the next start.
+        finished.unwrap_or(Ok(()))
+    }
+}
+
+/// The names of places, for mails.
+pub fn places(policy: &Policy) -> Places {
+    Places::new(
+        &policy.pool.name,
+        policy
+            .pool
+            .regions
+            .iter()
+            .map(|region| (region.code, region.name.clone())),
+    )
+}
+
+async fn stop_signal() -> std::io::Result<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok("SIGTERM"),
+        _ = interrupt.recv() => Ok("SIGINT"),
+    }
+}
+
+fn watch_feeds(
+    config: &Config,
+    connection: &Connection,
+    policy: Arc<Policy>,
+    today: impl Fn() -> domain::BusinessDate + Send + Sync + Clone + 'static,
+    routing: Routing,
+    store: Store,
+    services: &Services,
+) -> Result<()> {
+    let (pace, health) = (&services.pace, &services.health);
+    let Some(partitions) = partitions(connection, pace, health) else {
+        return Ok(());
+    };
+    check_offsets(&partitions, &store, config.kafka.accept_gap)?;
+    tracing::info!(
+        partitions = partitions.len(),
+        records = partitions
+            .iter()
+            .map(|partition| partition.high - partition.low)
+            .sum::<i64>(),
+        "reading the feeds from their beginning"
+    );
+    let notes = Notes::default();
+    let workers = workers(config.workers);
+    let agreed = Arc::clone(health);
+    let committer = Committer::new(Parts {
+        policy: Arc::clone(&policy),
+        store,
+        routing,
+        watch: FeedWatch::new(Arc::clone(&policy), config.close_within()),
+        metrics: Arc::clone(&services.metrics),
+        health: Arc::clone(health),
+        pace: Arc::clone(pace),
+        read_again: {
+            let connection = connection.clone();
+            Box::new(move |records| {
+                Ok(kafka::read_again(
+                    &connection,
+                    records,
+                    Duration::from_secs(30),
+                )?)
+            })
+        },
+        locate: |_, partition, offset| format!("{partition}:{offset}"),
+        on_commit: Box::new(move |committed| {
+            agreed.agree("kafka");
+            if !committed.told.is_empty() {
+                tracing::info!(
+                    epoch = committed.epoch,
+                    told = committed.told.len(),
+                    mails = committed.mails,
+                    "told"
+                );
+            }
+        }),
+    });
+    let plan = Plan {
+        policy: Arc::clone(&policy),
+        clockwork: Clockwork::Live {
+            present_from_feeds: config.clock == ClockSource::Feeds,
+        },
+    };
+    let business_clock: Option<BusinessClock> = match config.clock {
+        ClockSource::System => Some(Arc::new(today)),
+        ClockSource::Feeds => None,
+    };
+    let feed_of = {
+        let (connection, pace, notes) = (connection.clone(), Arc::clone(pace), notes.clone());
+        move |worker: usize| -> Result<_> {
+            let share = share(&partitions, worker, workers);
+            let from: Vec<_> = share
+                .iter()
+                .map(|(topic, partition, from, _)| (*topic, *partition, *from))
+                .collect();
+            let source = KafkaSource {
+                reader: KafkaReader::open(&connection, &from)?,
+            };
+            let decoder = Decoder::new(Regions::new(
+                policy.pool.regions.iter().map(|region| region.code),
+            ));
+            let clock = if worker == 0 {
+                business_clock.clone()
+            } else {
+                None
+            };
+            Ok(LiveFeed::new(source, decoder, &share, &pace, &notes, clock))
+        }
+    };
+    let epoch = Duration::from_millis(config.epoch_ms);
+    live::run(plan, workers, epoch, pace, &notes, feed_of, committer)?;
+    tracing::info!("everything read is committed");
+    Ok(())
+}
+
+struct KafkaSource {
+    reader: KafkaReader,
+}
+
+impl RecordSource for KafkaSource {
+    fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Event<'_>)) -> Result<bool> {
+        Ok(self.reader.poll(wait, take)? > 0)
+    }
+}
+
+/// The partitions that a worker reads: each from its beginning, and up to where it was at the start.
+fn share(partitions: &[Partition], worker: usize, workers: usize) -> Vec<(Topic, i32, i64, i64)> {
+    partitions
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| at % workers == worker)
+        .map(|(_, partition)| {
+            (
+                partition.topic,
+                partition.partition,
+                partition.low,
+                partition.high,
+            )
+        })
+        .collect()
+}
+
+/// Asks the broker until it answers; `None` if the program is to stop meanwhile.
+fn partitions(connection: &Connection, pace: &Pace, health: &Health) -> Option<Vec<Partition>> {
+    let mut pause = RETRY;
+    while !pace.is_stopping() {
+        match kafka::partitions(connection, BROKER_ANSWERS_WITHIN) {
+            Ok(partitions) => return Some(partitions),
+            Err(error) => {
+                tracing::warn!(bootstrap = connection.bootstrap, %error, retry_in = ?pause, "cannot read the feeds yet");
+                health.object("kafka", error.to_string());
+                health.beat();
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(RETRY_MAX);
+            }
+        }
+    }
+    None
+}
+
+/// What was committed must still be there: it is read again from the start.
+fn check_offsets(partitions: &[Partition], store: &Store, accept_gap: bool) -> Result<()> {
+    let known = store.offsets()?;
+    for known in &known {
+        let Some(now) = partitions
+            .iter()
+            .find(|now| now.topic == known.topic && now.partition == known.partition)
+        else {
+            bail!(
+                "topic `{}` has no partition {} any more, which was read before: was it made anew? Put the old topic back, or begin with a new store",
+                known.topic,
+                known.partition
+            );
+        };
+        if now.high < known.next_offset {
+            bail!(
+                "topic `{}` partition {} ends at offset {}, but was read up to {}: it was made anew or cut off. Put the records back, or begin with a new store",
+                known.topic,
+                known.partition,
+                now.high,
+                known.next_offset
+            );
+        }
+    }
+    for partition in partitions.iter().filter(|partition| partition.low > 0) {
+        if !accept_gap {
+            bail!(
+                "topic `{}` partition {} begins at offset {}: the broker has deleted what came before, and alerts would rest on half of the facts. Set the topic's retention.ms to -1 and put the records back, or accept it with `accept_gap = true` under [kafka]",
+                partition.topic,
+                partition.partition,
+                partition.low
+            );
+        }
+        tracing::warn!(topic = %partition.topic, partition = partition.partition, low = partition.low, "the beginning of a feed is gone; going on without it, as configured");
+    }
+    Ok(())
+}

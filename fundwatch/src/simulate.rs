@@ -1,0 +1,198 @@
+//! `fundwatch simulate`: feeds of a city that does not exist, to files or to Kafka.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use ingest::kafka::Connection;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rules::Policy;
+use simulate::{FeedFiles, Irregularities, Line, Options, Truth};
+
+use crate::cli;
+use crate::failure::Failure;
+use crate::progress;
+
+/// Runs the command.
+pub fn run(arguments: &cli::Simulate) -> Result<(), Failure> {
+    let policy = match &arguments.policy {
+        Some(path) => Policy::load(path).map_err(Failure::usage)?,
+        None => Policy::huangshan(),
+    };
+    let options = options(arguments);
+    let truth = match (arguments.to, &arguments.out, &arguments.bootstrap) {
+        (cli::Target::Files, Some(folder), _) => to_files(&options, &policy, folder)?,
+        (cli::Target::Kafka, folder, Some(bootstrap)) => {
+            let connection = Connection {
+                bootstrap: bootstrap.clone(),
+                options: Vec::new(),
+                prefix: arguments.topic_prefix.clone(),
+            };
+            let truth = to_kafka(&options, &policy, &connection, arguments.rate)?;
+            if let Some(folder) = folder {
+                write_truth(&truth, folder)?;
+            }
+            truth
+        }
+        // clap has asked for the folder or the broker already.
+        _ => return Err(Failure::usage("--out DIR or --bootstrap HOSTS is needed")),
+    };
+    tell(&truth, arguments);
+    Ok(())
+}
+
+fn options(arguments: &cli::Simulate) -> Options {
+    let default = Options::default();
+    let mut irregularities = match arguments.irregularities {
+        0 => Irregularities::NONE,
+        percent => Irregularities::usual_times(percent),
+    };
+    if arguments.no_silences {
+        irregularities.silences = false;
+    }
+    let options = Options {
+        seed: arguments.seed,
+        scenario: arguments.scenario,
+        from: arguments.from,
+        months: arguments.months,
+        retirees: arguments.retirees.unwrap_or(default.retirees),
+        enterprises: arguments.enterprises.unwrap_or(default.enterprises),
+        contributors: arguments.contributors.unwrap_or(default.contributors),
+        irregularities,
+    };
+    match arguments.records {
+        Some(records) => options.with_records(records),
+        None => options,
+    }
+}
+
+fn to_files(options: &Options, policy: &Policy, folder: &Path) -> Result<Truth, Failure> {
+    let wrong = |error: io::Error| simulation_failure(error, folder.display().to_string());
+    let mut files = FeedFiles::create(folder).map_err(wrong)?;
+    let bar = progress::count("records");
+    let truth = simulate::generate(options, policy, &mut |line| {
+        bar.inc(1);
+        files.write(line)
+    })
+    .map_err(wrong)?;
+    bar.finish_and_clear();
+    files.finish(&truth).map_err(wrong)?;
+    Ok(truth)
+}
+
+fn simulation_failure(error: io::Error, place: String) -> Failure {
+    match error.kind() {
+        io::ErrorKind::InvalidInput => Failure::usage(error),
+        _ => anyhow!(error)
+            .context(format!("cannot write feeds to `{place}`"))
+            .into(),
+    }
+}
+
+fn write_truth(truth: &Truth, folder: &Path) -> Result<()> {
+    let mut outputs = crate::output::Outputs::in_folder(folder)?;
+    outputs.write("truth.jsonl", |out| truth.write(out))?;
+    outputs.finish()
+}
+
+fn to_kafka(
+    options: &Options,
+    policy: &Policy,
+    connection: &Connection,
+    rate: Option<u64>,
+) -> Result<Truth, Failure> {
+    let producer: ThreadedProducer<DefaultProducerContext> = connection
+        .client()
+        // Nothing lost, nothing twice, and the order of a region kept, whatever the network does.
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("compression.type", "lz4")
+        .set("linger.ms", if rate.is_some() { "2" } else { "50" })
+        .set("batch.num.messages", "10000")
+        .set("queue.buffering.max.messages", "500000")
+        // The Java clients' way from key to partition, so that all producers agree.
+        .set("partitioner", "murmur2")
+        .create()
+        .context("cannot make a producer")?;
+    let bar = progress::count("records");
+    let mut pacer = rate.map(Pacer::new);
+    let sent = simulate::generate(options, policy, &mut |line| {
+        bar.inc(1);
+        if let Some(pacer) = &mut pacer {
+            pacer.wait();
+        }
+        send(&producer, connection, line)
+    });
+    let truth = sent.map_err(|error| simulation_failure(error, connection.bootstrap.clone()))?;
+    producer
+        .flush(Duration::from_secs(60))
+        .context("the broker did not take everything within a minute")?;
+    bar.finish_and_clear();
+    Ok(truth)
+}
+
+fn send(
+    producer: &ThreadedProducer<DefaultProducerContext>,
+    connection: &Connection,
+    line: Line<'_>,
+) -> io::Result<()> {
+    let topic = connection.topic_name(line.topic);
+    let mut record = BaseRecord::to(&topic)
+        .key(line.region.as_str())
+        .payload(line.json);
+    loop {
+        match producer.send(record) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                record = back;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err((error, _)) => return Err(io::Error::other(error)),
+        }
+    }
+}
+
+/// Lets through so many a second, in small steps.
+struct Pacer {
+    rate: u64,
+    started: Instant,
+    sent: u64,
+}
+
+impl Pacer {
+    fn new(rate: u64) -> Pacer {
+        Pacer {
+            rate,
+            started: Instant::now(),
+            sent: 0,
+        }
+    }
+
+    fn wait(&mut self) {
+        self.sent += 1;
+        let due = Duration::from_nanos(self.sent.saturating_mul(1_000_000_000) / self.rate);
+        let ahead = due.saturating_sub(self.started.elapsed());
+        if ahead > Duration::from_millis(1) {
+            std::thread::sleep(ahead);
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn tell(truth: &Truth, arguments: &cli::Simulate) {
+    println!(
+        "{} records, {} irregularities planted, as of {}",
+        truth.lines(),
+        truth.planted.len(),
+        truth.as_of
+    );
+    if let (cli::Target::Files, Some(folder)) = (arguments.to, &arguments.out) {
+        let folder = folder.display();
+        println!(
+            "next: fundwatch replay --feeds {folder} --policy rules/policies/huangshan.toml --as-of {} --out out",
+            truth.as_of
+        );
+    }
+}
