@@ -9,11 +9,11 @@ use alerting::AlertIdentity;
 use anyhow::anyhow;
 use base64::Engine;
 use detectors::dataflow::{self, Advance, Clockwork, Feed, Outcome, Outlet, Plan, Results};
-use domain::{Alert, Detector, Money, State, Topic};
+use domain::{Alert, BusinessDate, Detector, Money, State, Topic};
 use indicatif::ProgressBar;
 use ingest::{FeedFiles, FileReader, Position, Reason, Regions, Reject, Rejected, Tally};
 use rules::Policy;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::cli;
 use crate::config::identity_of_environment;
@@ -51,7 +51,7 @@ pub fn run(arguments: &cli::Replay) -> Result<(), Failure> {
             out.write_all(b"\n")
         })
     })?;
-    let summary = summary(arguments, &judged.tallies, &alerts, started.elapsed());
+    let summary = summary(arguments.as_of, &judged.tallies, &alerts, started.elapsed());
     outputs.write("summary.json", |out| {
         serde_json::to_writer_pretty(&mut *out, &summary)?;
         out.write_all(b"\n")
@@ -216,63 +216,90 @@ fn alerts(outcomes: &[Outcome], identity: &AlertIdentity) -> Vec<Alert> {
     alerts
 }
 
-fn dead_letter(files: &FeedFiles, rejected: &Rejected) -> Value {
-    // Keys in the contract's order: a `Map` would sort them.
-    json!({
-        "topic": rejected.topic.as_str(),
-        "position": files.locate(rejected.position),
-        "reason": rejected.reject.reason.as_str(),
-        "field": rejected.reject.field,
-        "raw": base64::engine::general_purpose::STANDARD.encode(&rejected.raw),
-    })
+/// A line of `dead-letter.jsonl`, fields in the contract's order.
+#[derive(Serialize)]
+struct DeadLetter<'a> {
+    topic: &'a str,
+    position: String,
+    reason: &'a str,
+    field: Option<&'a str>,
+    raw: String,
 }
 
-fn summary(arguments: &cli::Replay, tallies: &[Tally], alerts: &[Alert], took: Duration) -> Value {
-    let feeds: Map<String, Value> = Topic::ALL
+fn dead_letter<'a>(files: &FeedFiles, rejected: &'a Rejected) -> DeadLetter<'a> {
+    DeadLetter {
+        topic: rejected.topic.as_str(),
+        position: files.locate(rejected.position),
+        reason: rejected.reject.reason.as_str(),
+        field: rejected.reject.field,
+        raw: base64::engine::general_purpose::STANDARD.encode(&rejected.raw),
+    }
+}
+
+/// `summary.json`, fields in the contract's order.
+#[derive(Serialize)]
+struct Summary {
+    as_of: BusinessDate,
+    feeds: BTreeMap<&'static str, FeedCounts>,
+    detectors: BTreeMap<&'static str, DetectorCounts>,
+    seconds: f64,
+    records_per_second: u64,
+}
+
+#[derive(Serialize)]
+struct FeedCounts {
+    read: u64,
+    accepted: u64,
+    redelivered: u64,
+    rejected: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Default, Serialize)]
+struct DetectorCounts {
+    open: u64,
+    cleared: u64,
+    amount_open: Money,
+}
+
+fn summary(as_of: BusinessDate, tallies: &[Tally], alerts: &[Alert], took: Duration) -> Summary {
+    let feed = |tally: &Tally| FeedCounts {
+        read: tally.read,
+        accepted: tally.accepted,
+        redelivered: tally.redelivered,
+        rejected: Reason::ALL
+            .iter()
+            .map(|reason| (reason.as_str(), tally.rejected[reason.index()]))
+            .filter(|(_, count)| *count > 0)
+            .collect(),
+    };
+    let feeds = Topic::ALL
         .iter()
         .zip(tallies)
-        .map(|(topic, tally)| {
-            let rejected: Map<String, Value> = Reason::ALL
-                .iter()
-                .filter(|reason| tally.rejected[reason.index()] > 0)
-                .map(|reason| (reason.to_string(), tally.rejected[reason.index()].into()))
-                .collect();
-            let counts = json!({
-                "read": tally.read,
-                "accepted": tally.accepted,
-                "redelivered": tally.redelivered,
-                "rejected": rejected,
-            });
-            (topic.to_string(), counts)
-        })
+        .map(|(topic, tally)| (topic.as_str(), feed(tally)))
         .collect();
-    let mut counts: BTreeMap<&str, (u64, u64, Money)> = Detector::OF_FACTS
+    let mut detectors: BTreeMap<&'static str, DetectorCounts> = Detector::OF_FACTS
         .iter()
-        .map(|detector| (detector.as_str(), Default::default()))
+        .map(|detector| (detector.as_str(), DetectorCounts::default()))
         .collect();
     for alert in alerts {
-        let count = counts.entry(&alert.detector).or_default();
+        let Some(counts) = detectors.get_mut(alert.detector.as_str()) else {
+            continue;
+        };
         match alert.state {
-            State::Open => *count = (count.0 + 1, count.1, count.2 + alert.amount),
-            State::Cleared => count.1 += 1,
+            State::Open => {
+                counts.open += 1;
+                counts.amount_open += alert.amount;
+            }
+            State::Cleared => counts.cleared += 1,
         }
     }
-    let detectors: Map<String, Value> = counts
-        .into_iter()
-        .map(|(detector, (open, cleared, amount))| {
-            (
-                detector.to_owned(),
-                json!({"open": open, "cleared": cleared, "amount_open": amount}),
-            )
-        })
-        .collect();
     let records: u64 = tallies.iter().map(|tally| tally.read).sum();
     let rate = u128::from(records) * 1_000_000_000 / took.as_nanos().max(1);
-    json!({
-        "as_of": arguments.as_of,
-        "feeds": feeds,
-        "detectors": detectors,
-        "seconds": took.as_secs_f64(),
-        "records_per_second": u64::try_from(rate).unwrap_or(u64::MAX),
-    })
+    Summary {
+        as_of,
+        feeds,
+        detectors,
+        seconds: took.as_secs_f64(),
+        records_per_second: u64::try_from(rate).unwrap_or(u64::MAX),
+    }
 }

@@ -67,7 +67,12 @@ impl Pace {
     /// Opens the next epoch, unless the store is behind.
     fn tick(&self) {
         let open = self.open.load(Ordering::Acquire);
-        if open < self.committed.load(Ordering::Acquire) + EPOCHS_AHEAD {
+        if open
+            < self
+                .committed
+                .load(Ordering::Acquire)
+                .saturating_add(EPOCHS_AHEAD)
+        {
             self.open.store(open + 1, Ordering::Release);
         }
     }
