@@ -489,7 +489,7 @@ pub const fn tag(kind: EventKind, worse: bool, language: Language) -> &'static s
 }
 
 /// The label of a key of `details`; of an unknown one the key itself.
-pub fn detail<'a>(key: &'a str, language: Language) -> &'a str {
+pub fn detail(key: &str, language: Language) -> &str {
     let (zh, en) = match key {
         "amount_received" => ("收到金额", "amount received"),
         "amount_sent" => ("日结金额", "amount by the day close"),

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use domain::{Alert, Detector, Finding, RegionCode};
+use domain::{Alert, Detector, Finding, State};
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
-use super::{PRESENT, StoreError, Tallies, region_of, saturated, set_meta, word};
+use super::{PRESENT, StoreError, Tallies, saturated, set_meta, word};
 use crate::batch::{DeadLetter, EpochBatch, Update};
 use crate::identity::AlertIdentity;
 use crate::life::{self, EventKind};
@@ -56,6 +56,18 @@ struct Row {
     json: String,
     revision: u64,
     withdrawn: bool,
+    told: BTreeSet<i64>,
+}
+
+/// A telling that is to be written down.
+struct Tell<'a> {
+    n: i64,
+    revision: u64,
+    kind: EventKind,
+    detector: Detector,
+    alert: &'a Alert,
+    json: &'a str,
+    cause: Option<&'a str>,
 }
 
 /// A telling that somebody is to get by mail.
@@ -155,7 +167,7 @@ impl<'a> Writer<'a> {
         match (row, &update.finding) {
             (None, None) => Ok(()),
             (Some(row), None) if row.withdrawn => Ok(()),
-            (Some(row), None) => self.withdraw(id, update.key.detector, row, cause.as_deref()),
+            (Some(row), None) => self.withdraw(update.key.detector, &row, cause.as_deref()),
             (row, Some(finding)) => self.state(id, row, finding, cause.as_deref()),
         }
     }
@@ -172,10 +184,26 @@ impl<'a> Writer<'a> {
         let current = Alert::new(id.to_owned(), finding);
         let json = serde_json::to_string(&current)?;
         let Some(row) = row else {
-            let n = self.insert(&current, &json)?;
             self.tallies.add(detector, finding.region, &current);
-            let kind = life::event(None, Some(&current));
-            return self.tell_if(kind, n, 1, detector, finding.region, &current, &json, cause);
+            let audience = self.wanted_by(finding, &current);
+            let n = self.insert(&current, &json, &audience)?;
+            let kind = match current.state {
+                State::Open => EventKind::Raised,
+                State::Cleared => EventKind::Cleared,
+            };
+            debug_assert_eq!(life::event(None, Some(&current)), Some(kind));
+            return self.tell(
+                &Tell {
+                    n,
+                    revision: 1,
+                    kind,
+                    detector,
+                    alert: &current,
+                    json: &json,
+                    cause,
+                },
+                &audience,
+            );
         };
         if row.json == json && !row.withdrawn {
             return Ok(());
@@ -187,32 +215,41 @@ impl<'a> Writer<'a> {
             self.tallies.remove(detector, stored)?;
         }
         self.tallies.add(detector, finding.region, &current);
-        let revision = row.revision + u64::from(kind.is_some());
-        self.replace(row.n, &current, &json, revision, kind.is_some())?;
-        if kind.is_none() {
+        let Some(kind) = kind else {
             self.committed.silent += 1;
-        }
-        self.tell_if(
-            kind,
-            row.n,
-            revision,
-            detector,
-            finding.region,
-            &current,
-            &json,
-            cause,
+            return self.replace(&current, &json, &row, false);
+        };
+        // Whoever left the configuration is owed nothing but the withdrawal.
+        let mut audience = self.wanted_by(finding, &current);
+        let known = row.told.iter().filter(|n| self.recipients.contains(n));
+        audience.extend(known);
+        let row = Row {
+            revision: row.revision + 1,
+            told: &row.told | &audience,
+            ..row
+        };
+        self.replace(&current, &json, &row, true)?;
+        self.tell(
+            &Tell {
+                n: row.n,
+                revision: row.revision,
+                kind,
+                detector,
+                alert: &current,
+                json: &json,
+                cause,
+            },
+            &audience,
         )
     }
 
     fn withdraw(
         &mut self,
-        id: &str,
         detector: Detector,
-        row: Row,
+        row: &Row,
         cause: Option<&str>,
     ) -> Result<(), StoreError> {
         let last: Alert = serde_json::from_str(&row.json)?;
-        debug_assert_eq!(last.id, id);
         self.tallies.remove(detector, &last)?;
         let revision = row.revision + 1;
         self.transaction
@@ -220,16 +257,17 @@ impl<'a> Writer<'a> {
                 "UPDATE alerts SET withdrawn = 1, revision = ?2, last_told = ?3 WHERE n = ?1",
             )?
             .execute(params![row.n, revision, self.now])?;
-        let region = region_of(Ok(&last.region))?;
-        self.tell_if(
-            Some(EventKind::Withdrawn),
-            row.n,
-            revision,
-            detector,
-            region,
-            &last,
-            &row.json,
-            cause,
+        self.tell(
+            &Tell {
+                n: row.n,
+                revision,
+                kind: EventKind::Withdrawn,
+                detector,
+                alert: &last,
+                json: &row.json,
+                cause,
+            },
+            &row.told,
         )
     }
 
@@ -247,35 +285,38 @@ impl<'a> Writer<'a> {
         }
         for (id, detector) in gone {
             if let Some(row) = self.row(&id)?.filter(|row| !row.withdrawn) {
-                self.withdraw(&id, detector, row, None)?;
+                self.withdraw(detector, &row, None)?;
             }
         }
         Ok(())
     }
 
     fn row(&self, id: &str) -> Result<Option<Row>, StoreError> {
-        Ok(self
-            .transaction
-            .prepare_cached("SELECT n, json, revision, withdrawn FROM alerts WHERE id = ?1")?
-            .query_row([id], |row| {
-                Ok(Row {
-                    n: row.get(0)?,
-                    json: row.get(1)?,
-                    revision: row.get(2)?,
-                    withdrawn: row.get(3)?,
-                })
-            })
-            .optional()?)
+        let mut select = self.transaction.prepare_cached(
+            "SELECT n, json, revision, withdrawn, told FROM alerts WHERE id = ?1",
+        )?;
+        let mut rows = select.query([id])?;
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        let told: String = row.get(4)?;
+        Ok(Some(Row {
+            n: row.get(0)?,
+            json: row.get(1)?,
+            revision: row.get(2)?,
+            withdrawn: row.get(3)?,
+            told: serde_json::from_str(&told)?,
+        }))
     }
 
-    fn insert(&self, alert: &Alert, json: &str) -> Result<i64, StoreError> {
+    fn insert(&self, alert: &Alert, json: &str, told: &BTreeSet<i64>) -> Result<i64, StoreError> {
         self.transaction
             .prepare_cached(
                 "INSERT INTO alerts (id, detector, subject, region, period, item, state, severity,
                      amount, amount_fen, peak, peak_fen, opened_on, cleared_on, json, revision,
-                     withdrawn, first_told, last_told)
+                     withdrawn, told, first_told, last_told)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 1, 0,
-                     ?16, ?16)",
+                     ?16, ?17, ?17)",
             )?
             .execute(params![
                 alert.id,
@@ -293,29 +334,30 @@ impl<'a> Writer<'a> {
                 alert.opened_on.to_string(),
                 alert.cleared_on.map(|date| date.to_string()),
                 json,
+                serde_json::to_string(told)?,
                 self.now,
             ])?;
         Ok(self.transaction.last_insert_rowid())
     }
 
+    /// The alert is now `alert`; `row` has the number of tellings and who was told as they now are.
     fn replace(
         &self,
-        n: i64,
         alert: &Alert,
         json: &str,
-        revision: u64,
-        told: bool,
+        row: &Row,
+        is_told: bool,
     ) -> Result<(), StoreError> {
         self.transaction
             .prepare_cached(
                 "UPDATE alerts SET region = ?2, state = ?3, severity = ?4, amount = ?5,
                      amount_fen = ?6, peak = ?7, peak_fen = ?8, opened_on = ?9, cleared_on = ?10,
-                     json = ?11, revision = ?12, withdrawn = 0,
-                     last_told = CASE WHEN ?13 THEN ?14 ELSE last_told END
+                     json = ?11, revision = ?12, withdrawn = 0, told = ?13,
+                     last_told = CASE WHEN ?14 THEN ?15 ELSE last_told END
                  WHERE n = ?1",
             )?
             .execute(params![
-                n,
+                row.n,
                 alert.region,
                 alert.state.as_str(),
                 alert.severity as u8,
@@ -326,36 +368,20 @@ impl<'a> Writer<'a> {
                 alert.opened_on.to_string(),
                 alert.cleared_on.map(|date| date.to_string()),
                 json,
-                revision,
-                told,
+                row.revision,
+                serde_json::to_string(&row.told)?,
+                is_told,
                 self.now,
             ])?;
         Ok(())
     }
 
     /// Writes a telling into the history, and into the outboxes of whoever is to get it.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all of one telling, called in three places"
-    )]
-    fn tell_if(
-        &mut self,
-        kind: Option<EventKind>,
-        n: i64,
-        revision: u64,
-        detector: Detector,
-        region: RegionCode,
-        alert: &Alert,
-        json: &str,
-        cause: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let Some(kind) = kind else {
-            return Ok(());
-        };
-        let weight = if alert.cleared_on.is_none() {
-            alert.amount
-        } else {
-            alert.peak
+    fn tell(&mut self, tell: &Tell<'_>, audience: &BTreeSet<i64>) -> Result<(), StoreError> {
+        let alert = tell.alert;
+        let weight = match alert.state {
+            State::Open => alert.amount,
+            State::Cleared => alert.peak,
         };
         self.transaction
             .prepare_cached(
@@ -364,15 +390,15 @@ impl<'a> Writer<'a> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
-                n,
-                revision,
+                tell.n,
+                tell.revision,
                 // Epochs number the batches of a run: the sign bit is out of reach.
                 i64::try_from(self.epoch).unwrap_or(i64::MAX),
-                kind.as_str(),
-                cause,
+                tell.kind.as_str(),
+                tell.cause,
                 alert.severity as u8,
                 saturated(weight),
-                json,
+                tell.json,
                 self.now,
             ])?;
         let history = self.transaction.last_insert_rowid();
@@ -382,56 +408,34 @@ impl<'a> Writer<'a> {
                 .execute(params![history, self.now])?;
             self.committed.to_topic += 1;
         }
-        for recipient in self.audience(n, revision, kind, detector, region, alert)? {
+        for &recipient in audience {
             self.letters.entry(recipient).or_default().push(Item {
                 history,
-                alert: n,
+                alert: tell.n,
                 id: alert.id.clone(),
-                revision,
+                revision: tell.revision,
             });
         }
-        *self.tallies.events.entry(kind).or_default() += 1;
+        *self.tallies.events.entry(tell.kind).or_default() += 1;
         self.committed.told.push(Told {
             id: alert.id.clone(),
-            detector,
-            revision,
-            kind,
+            detector: tell.detector,
+            revision: tell.revision,
+            kind: tell.kind,
         });
         Ok(())
     }
 
-    /// Whoever wants the alert, and whoever was told of it before; a withdrawal is for the latter.
-    fn audience(
-        &self,
-        n: i64,
-        revision: u64,
-        kind: EventKind,
-        detector: Detector,
-        region: RegionCode,
-        alert: &Alert,
-    ) -> Result<BTreeSet<i64>, StoreError> {
-        let mut audience = BTreeSet::new();
-        if revision > 1 {
-            let mut select = self
-                .transaction
-                .prepare_cached("SELECT recipient FROM told WHERE alert = ?1")?;
-            for recipient in select.query_map([n], |row| row.get(0))? {
-                audience.insert(recipient?);
-            }
-        }
-        // Somebody who left the configuration is owed nothing but the withdrawal.
-        if kind == EventKind::Withdrawn {
-            return Ok(audience);
-        }
-        audience.retain(|recipient| self.recipients.contains(recipient));
-        for (recipient, &recipient_n) in self.routing.recipients.iter().zip(&self.recipients) {
-            if recipient.wants(detector, region, alert) && audience.insert(recipient_n) {
-                self.transaction
-                    .prepare_cached("INSERT INTO told (alert, recipient) VALUES (?1, ?2)")?
-                    .execute(params![n, recipient_n])?;
-            }
-        }
-        Ok(audience)
+    /// The recipients of the routing whose alert it is.
+    fn wanted_by(&self, finding: &Finding, alert: &Alert) -> BTreeSet<i64> {
+        let detector = finding.key.detector;
+        self.routing
+            .recipients
+            .iter()
+            .zip(&self.recipients)
+            .filter(|(recipient, _)| recipient.wants(detector, finding.region, alert))
+            .map(|(_, &n)| n)
+            .collect()
     }
 
     /// One mail each, or one digest of all.
@@ -445,16 +449,11 @@ impl<'a> Writer<'a> {
             let instance = super::meta(self.transaction, super::INSTANCE)?.unwrap_or_default();
             let first = items.first().map_or(0, |item| item.history);
             let id = message_id::of_digest(&instance, first, &address, host);
-            let mail = self.mail(recipient, None, &id)?;
-            for item in items {
-                self.mail_content(mail, item.history)?;
-            }
-            return Ok(());
+            return self.mail(recipient, None, items, &id);
         }
         for item in items {
             let id = message_id::of_telling(&item.id, item.revision, &address, host);
-            let mail = self.mail(recipient, Some(item.alert), &id)?;
-            self.mail_content(mail, item.history)?;
+            self.mail(recipient, Some(item.alert), std::slice::from_ref(item), &id)?;
         }
         Ok(())
     }
@@ -463,22 +462,24 @@ impl<'a> Writer<'a> {
         &mut self,
         recipient: i64,
         alert: Option<i64>,
+        content: &[Item],
         message_id: &str,
-    ) -> Result<i64, StoreError> {
+    ) -> Result<(), StoreError> {
+        let content: Vec<i64> = content.iter().map(|item| item.history).collect();
         self.transaction
             .prepare_cached(
-                "INSERT INTO mail (recipient, alert, message_id, state, attempts, due, since)
-                 VALUES (?1, ?2, ?3, 'pending', 0, ?4, ?4)",
+                "INSERT INTO mail
+                     (recipient, alert, content, message_id, state, attempts, due, since)
+                 VALUES (?1, ?2, ?3, ?4, 'pending', 0, ?5, ?5)",
             )?
-            .execute(params![recipient, alert, message_id, self.now])?;
+            .execute(params![
+                recipient,
+                alert,
+                serde_json::to_string(&content)?,
+                message_id,
+                self.now
+            ])?;
         self.committed.mails += 1;
-        Ok(self.transaction.last_insert_rowid())
-    }
-
-    fn mail_content(&self, mail: i64, history: i64) -> Result<(), StoreError> {
-        self.transaction
-            .prepare_cached("INSERT INTO mail_content (mail, history) VALUES (?1, ?2)")?
-            .execute([mail, history])?;
         Ok(())
     }
 

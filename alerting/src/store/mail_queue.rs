@@ -204,8 +204,8 @@ fn letter(connection: &Connection, row: &Row<'_>) -> Result<Letter, StoreError> 
 fn digest(connection: &Connection, mail: i64) -> Result<Digest, StoreError> {
     let mut counts = Vec::new();
     let mut select = connection.prepare_cached(
-        "SELECT h.severity, count(*) FROM mail_content c JOIN alert_history h ON h.seq = c.history
-         WHERE c.mail = ?1 GROUP BY h.severity ORDER BY h.severity DESC",
+        "SELECT h.severity, count(*) FROM mail m, json_each(m.content) c JOIN alert_history h ON h.seq = c.value
+         WHERE m.seq = ?1 GROUP BY h.severity ORDER BY h.severity DESC",
     )?;
     let mut rows = select.query([mail])?;
     while let Some(row) = rows.next()? {
@@ -220,9 +220,9 @@ fn digest(connection: &Connection, mail: i64) -> Result<Digest, StoreError> {
 fn tellings(connection: &Connection, mail: i64, limit: u32) -> Result<Vec<Telling>, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT h.seq, h.json, h.revision, h.kind, h.cause, h.told_at, b.json, b.kind
-         FROM mail_content c JOIN alert_history h ON h.seq = c.history
+         FROM mail m, json_each(m.content) c JOIN alert_history h ON h.seq = c.value
          LEFT JOIN alert_history b ON b.alert = h.alert AND b.revision = h.revision - 1
-         WHERE c.mail = ?1 ORDER BY h.severity DESC, h.weight_fen DESC, h.seq LIMIT ?2",
+         WHERE m.seq = ?1 ORDER BY h.severity DESC, h.weight_fen DESC, h.seq LIMIT ?2",
     )?;
     let mut rows = select.query(params![mail, limit])?;
     let mut tellings = Vec::new();

@@ -39,6 +39,8 @@ pub use topic_queue::{PendingLetter, PendingTelling, TopicQueue};
 const BUSY: Duration = Duration::from_secs(5);
 /// More than there are different statements, so that each is prepared once.
 const STATEMENTS: usize = 64;
+/// The writer's page cache.
+const CACHE_KIB: i64 = 64 * 1024;
 /// Each step is applied once, in one transaction; a step is never edited, only followed.
 const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
 
@@ -76,6 +78,8 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        // A large epoch's pages stay in memory until its commit.
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Migrations::from_slice(MIGRATIONS)
             .to_latest(&mut connection)
             .map_err(|error| match error {

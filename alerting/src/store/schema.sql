@@ -26,6 +26,7 @@ CREATE TABLE alerts (
     json       TEXT NOT NULL,
     revision   INTEGER NOT NULL, -- how often it was told
     withdrawn  INTEGER NOT NULL CHECK (withdrawn IN (0, 1)),
+    told       TEXT NOT NULL,    -- JSON: recipients, who hear of its further life whatever the routing says
     first_told INTEGER NOT NULL,
     last_told  INTEGER NOT NULL
 ) STRICT;
@@ -60,18 +61,12 @@ CREATE TABLE recipients (
     language TEXT NOT NULL CHECK (language IN ('zh', 'en'))
 ) STRICT;
 
--- Whoever is here hears of the alert's further life, whatever the routing says.
-CREATE TABLE told (
-    alert     INTEGER NOT NULL REFERENCES alerts (n),
-    recipient INTEGER NOT NULL REFERENCES recipients (n),
-    PRIMARY KEY (alert, recipient)
-) STRICT, WITHOUT ROWID;
-
 -- One mail to one recipient: of one telling, or a digest of many.
 CREATE TABLE mail (
     seq        INTEGER PRIMARY KEY AUTOINCREMENT,
     recipient  INTEGER NOT NULL REFERENCES recipients (n),
     alert      INTEGER REFERENCES alerts (n), -- NULL: a digest
+    content    TEXT NOT NULL, -- JSON: `seq`s of the history
     message_id TEXT NOT NULL UNIQUE,
     state      TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'failed')),
     attempts   INTEGER NOT NULL,
@@ -83,12 +78,6 @@ CREATE TABLE mail (
 CREATE INDEX mail_unsettled ON mail (recipient, alert, seq) WHERE state IN ('pending', 'sending');
 CREATE INDEX mail_due ON mail (due) WHERE state = 'pending';
 CREATE INDEX mail_failed ON mail (seq) WHERE state = 'failed';
-
-CREATE TABLE mail_content (
-    mail    INTEGER NOT NULL REFERENCES mail (seq),
-    history INTEGER NOT NULL REFERENCES alert_history (seq),
-    PRIMARY KEY (mail, history)
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE dead_letter (
     n        INTEGER PRIMARY KEY,
