@@ -109,11 +109,12 @@ impl MailQueue {
         let mut letters = Vec::new();
         {
             // A digest has no alert: `IS` lets digests wait for digests.
+            // `+` keeps SQLite from the index by `due`: by `seq` it need not sort a long backlog.
             let mut select = transaction.prepare_cached(
                 "SELECT m.seq, r.address, r.name, r.language, m.message_id, m.attempts, m.since,
                      m.alert IS NULL
                  FROM mail m JOIN recipients r ON r.n = m.recipient
-                 WHERE m.state = 'pending' AND m.due <= ?1 AND NOT EXISTS (
+                 WHERE m.state = 'pending' AND +m.due <= ?1 AND NOT EXISTS (
                      SELECT 1 FROM mail e
                      WHERE e.recipient = m.recipient AND e.alert IS m.alert AND e.seq < m.seq
                        AND e.state IN ('pending', 'sending'))

@@ -77,6 +77,7 @@ CREATE TABLE mail (
 ) STRICT;
 CREATE INDEX mail_unsettled ON mail (recipient, alert, seq) WHERE state IN ('pending', 'sending');
 CREATE INDEX mail_due ON mail (due) WHERE state = 'pending';
+CREATE INDEX mail_pending ON mail (seq) WHERE state = 'pending';
 CREATE INDEX mail_failed ON mail (seq) WHERE state = 'failed';
 
 CREATE TABLE dead_letter (
