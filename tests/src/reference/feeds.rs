@@ -67,14 +67,13 @@ fn unpack(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Splits a file. Lines end with LF or CR LF, the last may lack it; blank lines count in positions alone.
+/// Splits a file. Lines end with LF or CR LF, the last may lack it, or be cut between the two; blank lines count in
+/// positions alone.
 fn lines_of(file: &str, bytes: &[u8]) -> Vec<Line> {
     let mut lines = Vec::new();
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let content = match line.strip_suffix(b"\n") {
-            Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
-            None => line,
-        };
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let content = line.strip_suffix(b"\r").unwrap_or(line);
         if content
             .iter()
             .all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))

@@ -78,9 +78,10 @@ impl Intake {
             }
             Some(first) if *first == fact => self.count(topic).redelivered += 1,
             Some(_) => {
+                // Whatever differs, the fault is that the id was given before.
                 let conflict = Rejection {
                     reason: "conflicting-id",
-                    field: None,
+                    field: Some("id"),
                 };
                 self.reject(topic, position, bytes, &conflict);
             }

@@ -59,13 +59,21 @@ pub struct Totals {
 /// # Errors
 /// A feed file that cannot be read or unpacked.
 pub fn replay(feeds: &Path, policy: &Policy, as_of: Date) -> io::Result<Outcome> {
+    Ok(judge(take_in(feeds, policy)?, policy, as_of))
+}
+
+/// Reads every feed file of `feeds` in the contract's order, and decides on each record.
+///
+/// # Errors
+/// A feed file that cannot be read or unpacked.
+pub fn take_in(feeds: &Path, policy: &Policy) -> io::Result<Intake> {
     let mut intake = Intake::default();
     for topic in facts::Topic::ALL {
         for line in feeds::lines_of_topic(feeds, topic)? {
             intake.take(topic, &line.position, &line.bytes, policy);
         }
     }
-    Ok(judge(intake, policy, as_of))
+    Ok(intake)
 }
 
 /// Judges what was taken in.
