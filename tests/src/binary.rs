@@ -80,6 +80,22 @@ pub struct Replayed {
 /// If the program cannot be started.
 #[must_use]
 pub fn run_replay(feeds: &Path, policy: &Path, as_of: &str, out: &Path, workers: usize) -> Output {
+    run_replay_with_key(feeds, policy, as_of, out, workers, ID_KEY)
+}
+
+/// Runs `fundwatch replay` with a secret of its own for alert ids.
+///
+/// # Panics
+/// If the program cannot be started.
+#[must_use]
+pub fn run_replay_with_key(
+    feeds: &Path,
+    policy: &Path,
+    as_of: &str,
+    out: &Path,
+    workers: usize,
+    id_key: &str,
+) -> Output {
     Command::new(fundwatch())
         .arg("replay")
         .arg("--feeds")
@@ -90,7 +106,7 @@ pub fn run_replay(feeds: &Path, policy: &Path, as_of: &str, out: &Path, workers:
         .arg("--out")
         .arg(out)
         .args(["--workers", &workers.to_string()])
-        .env("FUNDWATCH_ID_KEY", ID_KEY)
+        .env("FUNDWATCH_ID_KEY", id_key)
         .env("RUST_BACKTRACE", "1")
         .output()
         .expect("the program can be started")
