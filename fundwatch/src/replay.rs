@@ -11,7 +11,7 @@ use base64::Engine;
 use detectors::dataflow::{self, Advance, Clockwork, Feed, Outcome, Outlet, Plan, Results};
 use domain::{Alert, BusinessDate, Detector, Money, State, Topic};
 use indicatif::ProgressBar;
-use ingest::{FeedFiles, FileReader, Position, Reason, Regions, Reject, Rejected, Tally};
+use ingest::{FeedFiles, FileReader, Position, Reason, Regions, Rejected, Tally};
 use rules::Policy;
 use serde::Serialize;
 
@@ -188,10 +188,7 @@ fn settle(files: &Arc<FeedFiles>, outcomes: &[Outcome], read: &mut Read) -> Resu
             .map(|((position, topic), raw)| Rejected {
                 topic,
                 position,
-                reject: Reject {
-                    reason: Reason::ConflictingId,
-                    field: Some("id"),
-                },
+                reject: Reason::ConflictingId.into(),
                 raw,
             }),
     );

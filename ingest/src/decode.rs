@@ -76,14 +76,16 @@ impl Decoder {
         if record.len() > RECORD_BYTES_MAX {
             return Err(Reason::TooLarge.into());
         }
-        let record = std::str::from_utf8(record).map_err(|_| Reject::from(Reason::NotUtf8))?;
-        json::scan(record.as_bytes(), &mut self.slots, &mut self.scratch)
-            .map_err(|_| Reject::from(Reason::NotJson))?;
-        let scratch = std::str::from_utf8(&self.scratch).expect("unescaped characters are UTF-8");
+        let scanned = json::scan(record, &mut self.slots, &mut self.scratch);
+        // Most records are ASCII, and the scanner has seen that: the others are looked at once more.
+        if !matches!(scanned, Ok(true)) && std::str::from_utf8(record).is_err() {
+            return Err(Reason::NotUtf8.into());
+        }
+        scanned.map_err(|_| Reject::from(Reason::NotJson))?;
         Record {
             slots: &self.slots,
             record,
-            scratch,
+            scratch: &self.scratch,
             regions: &self.regions,
         }
         .fact(topic)
@@ -94,8 +96,9 @@ impl Decoder {
 #[derive(Clone, Copy)]
 struct Record<'a> {
     slots: &'a Slots,
-    record: &'a str,
-    scratch: &'a str,
+    /// UTF-8, as is what was unescaped from it.
+    record: &'a [u8],
+    scratch: &'a [u8],
     regions: &'a Regions,
 }
 
@@ -254,8 +257,8 @@ impl<'a> Record<'a> {
         parse: impl FnOnce(&'a [u8]) -> Option<T>,
     ) -> Result<T, Reject> {
         let text = match self.slots[field as usize] {
-            Slot::Text(start, end) => &self.record.as_bytes()[start as usize..end as usize],
-            Slot::Unescaped(start, end) => &self.scratch.as_bytes()[start as usize..end as usize],
+            Slot::Text(start, end) => &self.record[start as usize..end as usize],
+            Slot::Unescaped(start, end) => &self.scratch[start as usize..end as usize],
             Slot::Absent => return Err(reject(Reason::MissingField, field)),
             Slot::Number(..) | Slot::Other => return Err(reject(reason, field)),
         };
@@ -276,8 +279,8 @@ impl<'a> Record<'a> {
 
     fn text(self, field: Field) -> Result<&'a str, Reject> {
         match self.slots[field as usize] {
-            Slot::Text(start, end) => Ok(&self.record[start as usize..end as usize]),
-            Slot::Unescaped(start, end) => Ok(&self.scratch[start as usize..end as usize]),
+            Slot::Text(start, end) => Ok(utf8(&self.record[start as usize..end as usize])),
+            Slot::Unescaped(start, end) => Ok(utf8(&self.scratch[start as usize..end as usize])),
             Slot::Absent => Err(reject(Reason::MissingField, field)),
             Slot::Number(..) | Slot::Other => Err(reject(Reason::BadValue, field)),
         }
@@ -312,10 +315,8 @@ impl<'a> Record<'a> {
     /// A string, or the literal text of a number.
     fn amount(self, field: Field) -> Result<Money, Reject> {
         match self.slots[field as usize] {
-            Slot::Number(start, end) => {
-                Money::parse(&self.record.as_bytes()[start as usize..end as usize])
-                    .ok_or_else(|| reject(Reason::BadAmount, field))
-            }
+            Slot::Number(start, end) => Money::parse(&self.record[start as usize..end as usize])
+                .ok_or_else(|| reject(Reason::BadAmount, field)),
             _ => self.read(field, Reason::BadAmount, Money::parse),
         }
     }
@@ -324,7 +325,7 @@ impl<'a> Record<'a> {
     fn count(self, field: Field) -> Result<u32, Reject> {
         match self.slots[field as usize] {
             Slot::Number(start, end) => {
-                let digits = &self.record[start as usize..end as usize];
+                let digits = utf8(&self.record[start as usize..end as usize]);
                 let count = if digits.len() <= 9 {
                     digits.parse().ok()
                 } else {
@@ -336,6 +337,11 @@ impl<'a> Record<'a> {
             _ => Err(reject(Reason::BadCount, field)),
         }
     }
+}
+
+/// Part of a record that was looked through, cut at characters.
+fn utf8(text: &[u8]) -> &str {
+    std::str::from_utf8(text).expect("a record is UTF-8 when its fields are read")
 }
 
 fn reject(reason: Reason, field: Field) -> Reject {

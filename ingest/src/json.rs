@@ -2,7 +2,7 @@
 //!
 //! It checks the whole text against RFC 8259, nesting and surrogates included, but keeps only where
 //! the values of known fields are: nothing is allocated unless a text has escapes in it. The last
-//! of repeated keys counts. The input is UTF-8 already.
+//! of repeated keys counts.
 
 use crate::fields::Field;
 
@@ -33,12 +33,20 @@ pub(crate) type Slots = [Slot; Field::COUNT];
 pub(crate) struct NotJson;
 
 /// Scans `record`, which must be one object with white space around it at most.
-pub(crate) fn scan(record: &[u8], slots: &mut Slots, scratch: &mut Vec<u8>) -> Result<(), NotJson> {
+///
+/// Says whether all of it is ASCII. The input need not be UTF-8: bytes above ASCII are taken as they
+/// are within strings, and are wrong everywhere else.
+pub(crate) fn scan(
+    record: &[u8],
+    slots: &mut Slots,
+    scratch: &mut Vec<u8>,
+) -> Result<bool, NotJson> {
     *slots = [Slot::Absent; Field::COUNT];
     scratch.clear();
     let mut scanner = Scanner {
         text: record,
         at: 0,
+        high_bits: 0,
         scratch,
     };
     scanner.space();
@@ -46,15 +54,20 @@ pub(crate) fn scan(record: &[u8], slots: &mut Slots, scratch: &mut Vec<u8>) -> R
     scanner.object(1, Some(slots))?;
     scanner.space();
     if scanner.at == record.len() {
-        Ok(())
+        Ok(scanner.high_bits & HIGHS == 0)
     } else {
         Err(NotJson)
     }
 }
 
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
 struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
+    /// The bytes of all strings, one upon the other: whether one is above ASCII.
+    high_bits: u64,
     scratch: &'a mut Vec<u8>,
 }
 
@@ -224,10 +237,9 @@ impl Scanner<'_> {
     /// Moves to the next quote, backslash or control character, eight bytes at a time.
     #[inline]
     fn plain(&mut self) {
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        const HIGHS: u64 = 0x8080_8080_8080_8080;
         while let Some(chunk) = self.text.get(self.at..self.at + 8) {
             let word = u64::from_le_bytes(chunk.try_into().expect("eight bytes"));
+            self.high_bits |= word;
             // The lowest high bit set is exact; bits above it may be borrows.
             let zeros = |x: u64| x.wrapping_sub(ONES) & !x & HIGHS;
             let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
@@ -244,6 +256,7 @@ impl Scanner<'_> {
             if b == b'"' || b == b'\\' || b < 0x20 {
                 return;
             }
+            self.high_bits |= u64::from(b);
             self.at += 1;
         }
     }

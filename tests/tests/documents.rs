@@ -39,7 +39,7 @@ fn the_readme_marks_its_two_commands() {
         .collect();
     assert_eq!(
         commands,
-        ["cargo run --release -- demo", "cargo test --workspace"]
+        ["cargo run -- demo", "cargo test --workspace"]
     );
 }
 

@@ -14,6 +14,8 @@ mod subjects;
 pub mod times;
 mod totals;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -68,21 +70,45 @@ enum Load {
     Present(u32),
 }
 
+/// Emptied loads of a worker, to be filled again: fresh memory costs more than what is done with it.
+#[derive(Clone, Debug, Default)]
+struct Empties(Rc<RefCell<Vec<Vec<u8>>>>);
+
+impl Empties {
+    /// Loads kept at most; as many come in as go out, but not at the same time.
+    const KEPT_MAX: usize = 64;
+
+    fn take(&self) -> Vec<u8> {
+        self.0
+            .borrow_mut()
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(LOAD_BYTES * 2))
+    }
+
+    fn put_back(&self, mut load: Vec<u8>) {
+        let mut empties = self.0.borrow_mut();
+        if empties.len() < Empties::KEPT_MAX && load.capacity() <= LOAD_BYTES * 4 {
+            load.clear();
+            empties.push(load);
+        }
+    }
+}
+
 /// Takes facts and sends each to the worker that owns its subject.
 #[derive(Debug)]
 pub struct Outlet {
     epoch: u64,
     loads: Vec<Vec<u8>>,
+    empties: Empties,
     parcels: Vec<Parcel>,
 }
 
 impl Outlet {
-    fn new(peers: usize) -> Outlet {
+    fn new(peers: usize, empties: Empties) -> Outlet {
         Outlet {
             epoch: 0,
-            loads: (0..peers)
-                .map(|_| Vec::with_capacity(LOAD_BYTES * 2))
-                .collect(),
+            loads: (0..peers).map(|_| empties.take()).collect(),
+            empties,
             parcels: Vec::new(),
         }
     }
@@ -141,10 +167,7 @@ impl Outlet {
     }
 
     fn ship(&mut self, target: usize) {
-        let load = std::mem::replace(
-            &mut self.loads[target],
-            Vec::with_capacity(LOAD_BYTES + 4096),
-        );
+        let load = std::mem::replace(&mut self.loads[target], self.empties.take());
         self.parcels.push(Parcel {
             target: target as u32,
             load: Load::Facts(load),
@@ -307,13 +330,15 @@ pub fn build(
     let peers = worker.peers();
     let index = worker.index();
     let probe = ProbeHandle::new();
+    let empties = Empties::default();
     worker.dataflow::<u64, _, _>(|scope| {
+        let filled_again = empties.clone();
         let parcels = source::<_, CapacityContainerBuilder<Vec<Parcel>>, _, _>(
             scope,
             "feed",
             |capability, info| {
                 let mut capability = Some(capability);
-                let mut outlet = Outlet::new(peers);
+                let mut outlet = Outlet::new(peers, filled_again);
                 let activator = scope.activator_for(info.address);
                 move |output| {
                     let Some(open) = &mut capability else { return };
@@ -341,7 +366,7 @@ pub fn build(
         );
 
         let by_target = Exchange::new(|parcel: &Parcel| u64::from(parcel.target));
-        let mut subjects = subjects::Subjects::new(plan, index, peers);
+        let mut subjects = subjects::Subjects::new(plan, index, peers, empties);
         let left = results.clone();
         let deltas = parcels
             .unary_frontier::<CapacityContainerBuilder<Vec<totals::Delta>>, _, _, _>(

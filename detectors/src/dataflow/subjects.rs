@@ -11,7 +11,7 @@ use rules::Policy;
 
 use super::times::{Close, Closing, Times};
 use super::totals::{Delta, DeltaBody, ItemKey, ItemPart};
-use super::{Load, Outcome, Parcel, Plan, Received, owner};
+use super::{Empties, Load, Outcome, Parcel, Plan, Received, owner};
 use crate::book::{EnterpriseBook, PersonBook};
 use crate::store::gather::{
     empty_enterprise_book, empty_person_book, fill_enterprise, fill_person, recycled_enterprise,
@@ -32,6 +32,7 @@ pub(super) struct Subjects {
     policy: Arc<Policy>,
     times: Times,
     books: Books,
+    empties: Empties,
     closes: Vec<Close>,
     clock: Option<BusinessDate>,
     peers: usize,
@@ -91,11 +92,12 @@ struct Settling {
 }
 
 impl Subjects {
-    pub(super) fn new(plan: &Plan, index: usize, peers: usize) -> Subjects {
+    pub(super) fn new(plan: &Plan, index: usize, peers: usize, empties: Empties) -> Subjects {
         Subjects {
             policy: Arc::clone(&plan.policy),
             times: plan.times(),
             books: Books::default(),
+            empties,
             closes: Vec::new(),
             clock: None,
             peers,
@@ -108,7 +110,8 @@ impl Subjects {
     pub(super) fn take(&mut self, parcel: Parcel) {
         match parcel.load {
             Load::Facts(bytes) => {
-                Envelopes::new(&bytes).for_each(|envelope| self.books.put(&envelope))
+                self.books.put_all(Envelopes::new(&bytes));
+                self.empties.put_back(bytes);
             }
             Load::Close(close) => self.closes.push(close),
             Load::Present(days) => self.clock = self.clock.max(Some(BusinessDate::from_days(days))),

@@ -146,36 +146,41 @@ impl<'a> Settled<'a> {
 }
 
 impl Books {
-    /// Puts a fact into its book.
-    #[inline]
-    pub fn put(&mut self, envelope: &Envelope<'_>) {
-        let kind = envelope.packed.kind();
-        let item = match kind {
-            Kind::Payout | Kind::PayoutReversal => self.items.number(envelope.item),
-            _ => ItemId(0),
-        };
-        match kind.shelf() {
-            Shelf::Person => put(
-                &mut self.log,
-                &mut self.persons,
-                envelope.key as u64,
-                envelope.packed,
-                item,
-            ),
-            Shelf::Enterprise => put(
-                &mut self.log,
-                &mut self.enterprises,
-                envelope.key,
-                envelope.packed,
-                item,
-            ),
-            Shelf::Transfer => put(
-                &mut self.log,
-                &mut self.transfers,
-                envelope.key as u64,
-                envelope.packed,
-                item,
-            ),
+    /// Puts facts into their books.
+    pub fn put_all<'a>(&mut self, envelopes: impl Iterator<Item = Envelope<'a>>) {
+        // The books of several facts are looked up before the first is put: the look-ups do not
+        // depend on each other, so that the processor waits for memory once and not for each.
+        let mut lot: [Option<(Envelope<'a>, Shelf, u32)>; LOT] = [None; LOT];
+        let mut filled = 0;
+        for envelope in envelopes {
+            let shelf = envelope.packed.kind().shelf();
+            let number = match shelf {
+                Shelf::Person => self.persons.number(envelope.key as u64),
+                Shelf::Enterprise => self.enterprises.number(envelope.key),
+                Shelf::Transfer => self.transfers.number(envelope.key as u64),
+            };
+            lot[filled] = Some((envelope, shelf, number));
+            filled += 1;
+            if filled == LOT {
+                self.put_lot(&lot);
+                filled = 0;
+            }
+        }
+        self.put_lot(&lot[..filled]);
+    }
+
+    fn put_lot(&mut self, lot: &[Option<(Envelope<'_>, Shelf, u32)>]) {
+        for (envelope, shelf, number) in lot.iter().flatten() {
+            let item = match envelope.packed.kind() {
+                Kind::Payout | Kind::PayoutReversal => self.items.number(envelope.item),
+                _ => ItemId(0),
+            };
+            let (log, packed) = (&mut self.log, envelope.packed);
+            match shelf {
+                Shelf::Person => put(log, &mut self.persons, *number, packed, item),
+                Shelf::Enterprise => put(log, &mut self.enterprises, *number, packed, item),
+                Shelf::Transfer => put(log, &mut self.transfers, *number, packed, item),
+            }
         }
     }
 
@@ -263,11 +268,10 @@ impl Books {
 fn put<K: Copy + Eq + Hash>(
     log: &mut FactLog,
     index: &mut Index<K>,
-    key: K,
+    number: u32,
     packed: Packed<'_>,
     item: ItemId,
 ) {
-    let number = index.number(key);
     let head = &mut index.heads[number as usize];
     *head = log.append(*head, packed, item);
     index.mark(number);
@@ -279,6 +283,9 @@ fn item_name<'a>(items: &'a Items, fact: Packed<'_>) -> &'a str {
         _ => "",
     }
 }
+
+/// Facts whose books are looked up together.
+const LOT: usize = 16;
 
 /// Bits of the filter: small books leave most of them clear, so that hardly one is sorted in vain.
 const FILTER_BITS: u64 = 8192;

@@ -1,10 +1,13 @@
 //! Packed facts one after the other in segments that never move, each with the address of the one
 //! before it in the same book.
 
+use memmap2::MmapMut;
+
 use super::packed::{ItemId, Packed};
 
-/// A segment holds any record: the greatest is a little over 1 MiB.
-const SEGMENT_BYTES: usize = 4 << 20;
+/// A segment holds any record: the greatest is a little over 1 MiB. Its memory is taken from the
+/// system as it is used.
+const SEGMENT_BYTES: usize = 64 << 20;
 /// Facts begin at multiples of this, so that 32 bits address 16 GiB.
 const ALIGN: usize = 4;
 /// Bytes before a packed fact: the address of the one before it in its book.
@@ -27,7 +30,7 @@ impl Address {
 /// All facts of one worker, in the order in which they came.
 #[derive(Debug, Default)]
 pub struct FactLog {
-    segments: Vec<Box<[u8]>>,
+    segments: Vec<MmapMut>,
     /// Bytes used of the last segment.
     used: usize,
 }
@@ -44,8 +47,7 @@ impl FactLog {
         if self.segments.is_empty() || self.used + needed > SEGMENT_BYTES {
             // The first word of all is left free: address zero is nowhere.
             self.used = if self.segments.is_empty() { ALIGN } else { 0 };
-            self.segments
-                .push(vec![0; SEGMENT_BYTES].into_boxed_slice());
+            self.segments.push(segment());
         }
         let at = self.used;
         let segment = self.segments.len() - 1;
@@ -83,9 +85,9 @@ impl FactLog {
         Packed::set_counted(&mut self.from_mut(address)[LINK..]);
     }
 
-    /// Bytes taken from the system.
+    /// Bytes used.
     pub fn bytes(&self) -> usize {
-        self.segments.len() * SEGMENT_BYTES
+        self.segments.len().saturating_sub(1) * SEGMENT_BYTES + self.used
     }
 
     #[inline]
@@ -98,6 +100,15 @@ impl FactLog {
         let (segment, at) = split(address);
         &mut self.segments[segment][at..]
     }
+}
+
+fn segment() -> MmapMut {
+    let segment = MmapMut::map_anon(SEGMENT_BYTES).expect("the system gives address space");
+    // Large pages: a first touch is then dear once in 2 MiB and not in 4 KiB. A system without
+    // them goes on with small ones.
+    #[cfg(target_os = "linux")]
+    let _ = segment.advise(memmap2::Advice::HugePage);
+    segment
 }
 
 #[inline]

@@ -198,7 +198,7 @@ impl Committer {
                     topic,
                     position: (self.locate)(topic, partition, offset),
                     reason: Reason::ConflictingId.to_string(),
-                    field: Some("id".to_owned()),
+                    field: None,
                     raw,
                 });
             }
