@@ -14,6 +14,7 @@ use simulate::{FeedFiles, Irregularities, Line, Options, Truth};
 use crate::cli;
 use crate::failure::Failure;
 use crate::progress;
+use crate::topics::MESSAGE_BYTES_MAX;
 
 /// Runs the command.
 pub fn run(arguments: &cli::Simulate) -> Result<(), Failure> {
@@ -109,6 +110,8 @@ fn to_kafka(
         .set("enable.idempotence", "true")
         .set("acks", "all")
         .set("compression.type", "lz4")
+        // A planted record that is too large must arrive, to be rejected: as much as its topic takes.
+        .set("message.max.bytes", MESSAGE_BYTES_MAX)
         .set("linger.ms", if rate.is_some() { "2" } else { "50" })
         .set("batch.num.messages", "10000")
         .set("queue.buffering.max.messages", "500000")

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 
 /// A record may have 1 MiB; a larger one must still arrive, so that it is counted and shown.
-const MESSAGE_BYTES_MAX: &str = "4194304";
+pub const MESSAGE_BYTES_MAX: &str = "4194304";
 
 /// Runs the command.
 #[expect(clippy::print_stdout, reason = "the command's answer")]
