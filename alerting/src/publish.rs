@@ -36,6 +36,8 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(30);
 /// A longer value is trimmed. Brokers take 1,048,588 bytes a batch unless told otherwise; the rest is
 /// for key, headers and the batch's own.
 const VALUE_MAX: usize = 900_000;
+/// As much as the topics are made for (`fundwatch topics create`).
+const MESSAGE_BYTES_MAX: &str = "4194304";
 /// Facts named in a trimmed value.
 const EVIDENCE_MAX: usize = 1_000;
 
@@ -61,7 +63,7 @@ impl Default for TopicNames {
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// The brokers did not acknowledge.
-    #[error("the brokers did not take a record for the alerts or dead-letter topic")]
+    #[error("the brokers did not take a record for the alerts or dead-letter topic: {0}")]
     Kafka(#[from] KafkaError),
     /// The store failed.
     #[error(transparent)]
@@ -274,8 +276,9 @@ fn producer_config(connection: &ClientConfig) -> ClientConfig {
         .set("allow.auto.create.topics", "false")
         // JSON packs well, and every broker since 2.1 knows it.
         .set("compression.type", "lz4")
-        // Values are trimmed below this.
-        .set("message.max.bytes", "1000000")
+        // Alerts are trimmed below the brokers' default. A dead letter is not: a record of 1 MiB, in base64. What
+        // cannot be sent would hold up all that waits behind it.
+        .set("message.max.bytes", MESSAGE_BYTES_MAX)
         // One batch of each outbox at most is in the queue.
         .set("queue.buffering.max.messages", "10000")
         .set("queue.buffering.max.kbytes", "1048576")
