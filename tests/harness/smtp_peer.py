@@ -1,7 +1,7 @@
 """A mail server that accepts everything and keeps it: one JSON file a message, in the folder that it is told.
 
-Usage: smtp_peer.py FOLDER. It listens on a free port of the loopback address and writes the number into FOLDER/port
-once it listens. While the file FOLDER/refuse is there, every recipient whose address begins with its content is
+Usage: smtp_peer.py FOLDER [PORT]. It listens on PORT, or a free port, of the loopback address and writes the number
+into FOLDER/port once it listens. Messages that an earlier run kept stay. While the file FOLDER/refuse is there, every recipient whose address begins with its content is
 refused for ever (550); while FOLDER/delay is there, for the time being (451).
 """
 
@@ -21,7 +21,7 @@ def begins_with_content_of(file, address):
 class Keeper:
     def __init__(self, folder):
         self.folder = folder
-        self.count = 0
+        self.count = len(list(folder.glob("*.json")))
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if begins_with_content_of(self.folder / "refuse", address):
@@ -44,10 +44,10 @@ class Keeper:
         return "250 OK"
 
 
-async def serve(folder):
+async def serve(folder, port=0):
     loop = asyncio.get_running_loop()
     keeper = Keeper(folder)
-    server = await loop.create_server(lambda: SMTP(keeper, enable_SMTPUTF8=True), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: SMTP(keeper, enable_SMTPUTF8=True), "127.0.0.1", port)
     half = folder / "port.half"
     half.write_text(str(server.sockets[0].getsockname()[1]), encoding="ascii")
     half.rename(folder / "port")
@@ -55,4 +55,4 @@ async def serve(folder):
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(pathlib.Path(sys.argv[1])))
+    asyncio.run(serve(pathlib.Path(sys.argv[1]), *map(int, sys.argv[2:])))

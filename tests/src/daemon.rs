@@ -50,6 +50,12 @@ impl Daemon {
         })
     }
 
+    /// The port of 127.0.0.1 that its pages are on.
+    #[must_use]
+    pub fn http_port(&self) -> u16 {
+        self.http_port
+    }
+
     /// Asks for a page.
     pub fn get(&self, page: &str) -> io::Result<Answer> {
         get(self.http_port, page)
@@ -80,6 +86,16 @@ impl Daemon {
             .wait_until(limit, || fetched().is_some_and(|metrics| holds(&metrics)));
         if let Err(error) = waited {
             panic!("waiting until {what}: {error}\nmetrics: {:#?}", fetched());
+        }
+    }
+
+    /// Waits until something is the case that others than its metrics tell.
+    ///
+    /// # Panics
+    /// If it is not after `limit`, or the daemon ends meanwhile.
+    pub fn wait_for(&mut self, what: &str, limit: Duration, holds: impl FnMut() -> bool) {
+        if let Err(error) = self.process.wait_until(limit, holds) {
+            panic!("waiting until {what}: {error}");
         }
     }
 
@@ -124,7 +140,8 @@ impl Metrics {
     }
 }
 
-fn get(port: u16, page: &str) -> io::Result<Answer> {
+/// Asks for a page of 127.0.0.1.
+pub fn get(port: u16, page: &str) -> io::Result<Answer> {
     let deadline = Instant::now() + ANSWER_LIMIT;
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(ANSWER_LIMIT))?;

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Message, OwnedMessage};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use tempfile::TempDir;
 
@@ -161,19 +163,44 @@ impl KafkaBroker {
     }
 
     /// How many partitions the topic has; 0 if there is no such topic.
-    pub fn partitions(&self, topic: &str) -> Result<i32, rdkafka::error::KafkaError> {
+    pub fn partitions(&self, topic: &str) -> Result<i32, KafkaError> {
         let client: BaseConsumer = self.client().create()?;
         partitions(&client, topic)
     }
 
     /// All that the topic holds now, partition by partition, in order of offset.
-    pub fn read_all(&self, topic: &str) -> Result<Vec<OwnedMessage>, rdkafka::error::KafkaError> {
+    pub fn read_all(&self, topic: &str) -> Result<Vec<OwnedMessage>, KafkaError> {
         let client: BaseConsumer = self.client().create()?;
         let mut messages = Vec::new();
         for partition in 0..partitions(&client, topic)? {
             read_partition(&client, topic, partition, &mut messages)?;
         }
         Ok(messages)
+    }
+
+    /// The offset after the last record of each partition.
+    pub fn ends(&self, topic: &str) -> Result<Vec<i64>, KafkaError> {
+        let client: BaseConsumer = self.client().create()?;
+        (0..partitions(&client, topic)?)
+            .map(|partition| Ok(client.fetch_watermarks(topic, partition, CALL_LIMIT)?.1))
+            .collect()
+    }
+
+    /// Sends records, each a topic, a key and a value; those of one key stay in their order. They are on the broker
+    /// when this returns.
+    pub fn send(&self, records: &[(&str, &str, &[u8])]) -> Result<(), KafkaError> {
+        let producer: BaseProducer = self
+            .client()
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("partitioner", "murmur2")
+            .set("message.max.bytes", "4000000")
+            .create()?;
+        for (topic, key, value) in records {
+            let record = BaseRecord::to(topic).key(*key).payload(*value);
+            producer.send(record).map_err(|(error, _)| error)?;
+        }
+        producer.flush(CALL_LIMIT)
     }
 
     fn launch(&mut self) -> Result<(), StartError> {
@@ -268,7 +295,7 @@ fn jars() -> Result<PathBuf, StartError> {
     Ok(folder.join("jars"))
 }
 
-fn partitions(client: &BaseConsumer, topic: &str) -> Result<i32, rdkafka::error::KafkaError> {
+fn partitions(client: &BaseConsumer, topic: &str) -> Result<i32, KafkaError> {
     let metadata = client.fetch_metadata(None, CALL_LIMIT)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     Ok(found.map_or(0, |topic| {
@@ -281,7 +308,7 @@ fn read_partition(
     topic: &str,
     partition: i32,
     messages: &mut Vec<OwnedMessage>,
-) -> Result<(), rdkafka::error::KafkaError> {
+) -> Result<(), KafkaError> {
     let (low, high) = client.fetch_watermarks(topic, partition, CALL_LIMIT)?;
     let mut place = TopicPartitionList::new();
     place.add_partition_offset(topic, partition, Offset::Offset(low))?;
@@ -290,7 +317,7 @@ fn read_partition(
     while next < high {
         let message = client
             .poll(CALL_LIMIT)
-            .ok_or(rdkafka::error::KafkaError::NoMessageReceived)??;
+            .ok_or(KafkaError::NoMessageReceived)??;
         next = message.offset() + 1;
         messages.push(message.detach());
     }
@@ -302,7 +329,6 @@ mod tests {
     use super::*;
     use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
     use rdkafka::client::DefaultClientContext;
-    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
     #[test]
     fn the_version_of_java_is_read_from_its_words() {

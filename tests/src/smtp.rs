@@ -24,6 +24,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct SmtpPeer {
     process: Process,
+    python: PathBuf,
     port: u16,
     /// What it received, and how it is told to refuse.
     folder: TempDir,
@@ -68,21 +69,10 @@ impl SmtpPeer {
     pub fn start() -> Result<Self, StartError> {
         let python = python()?;
         let folder = TempDir::with_prefix("fundwatch-smtp-")?;
-        let mut command = Command::new(python);
-        command
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/smtp_peer.py"))
-            .arg(folder.path());
-        let mut process = Process::start(&command, &folder.path().join("peer.log"))?;
-        let mut port = 0;
-        process.wait_until(START_LIMIT, || {
-            port = fs::read_to_string(folder.path().join("port"))
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(0);
-            port != 0 && TcpStream::connect(("127.0.0.1", port)).is_ok()
-        })?;
+        let (process, port) = launch(&python, folder.path(), None)?;
         Ok(Self {
             process,
+            python,
             port,
             folder,
         })
@@ -144,6 +134,31 @@ impl SmtpPeer {
     pub fn kill(&mut self) {
         self.process.kill();
     }
+
+    /// Ends it if it runs, and starts it on the same port with what it has received.
+    pub fn restart(&mut self) -> Result<(), StartError> {
+        self.kill();
+        (self.process, _) = launch(&self.python, self.folder.path(), Some(self.port))?;
+        Ok(())
+    }
+}
+
+fn launch(python: &Path, folder: &Path, port: Option<u16>) -> Result<(Process, u16), StartError> {
+    let mut command = Command::new(python);
+    command
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/smtp_peer.py"))
+        .arg(folder)
+        .args(port.map(|port| port.to_string()));
+    let mut process = Process::start(&command, &folder.join("peer.log"))?;
+    let mut found = 0;
+    process.wait_until(START_LIMIT, || {
+        found = fs::read_to_string(folder.join("port"))
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
+        found != 0 && TcpStream::connect(("127.0.0.1", found)).is_ok()
+    })?;
+    Ok((process, found))
 }
 
 fn read(file: &Path) -> io::Result<Received> {
