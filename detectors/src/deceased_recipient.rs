@@ -96,7 +96,7 @@ pub fn judge(book: &PersonBook<'_>, policy: &Policy, as_of: BusinessDate, verdic
         verdict.wake_on_any(next_fact(book, as_of));
         verdict
             .findings
-            .push(finding(book, policy, as_of, episode, &counted, &net));
+            .push(finding(book, policy, as_of, episode, &net));
     }
 }
 
@@ -152,10 +152,9 @@ fn finding<'a>(
     policy: &Policy,
     as_of: BusinessDate,
     episode: Episode,
-    counted: &[usize],
     net: &Net<'_, Payout<'a>, PayoutReversal<'a>>,
 ) -> Finding {
-    let evidence = evidence(book, as_of, counted, net);
+    let evidence = evidence(book, policy, as_of, net);
     let grade = grade(book, as_of);
     Finding {
         key: AlertKey {
@@ -176,8 +175,8 @@ fn finding<'a>(
 /// Reports and cancellations, the payouts that count after the month of death, and their reversals.
 fn evidence<'a>(
     book: &PersonBook<'a>,
+    policy: &Policy,
     as_of: BusinessDate,
-    counted: &[usize],
     net: &Net<'_, Payout<'a>, PayoutReversal<'a>>,
 ) -> Evidence<'a> {
     let deaths = &book.deaths[..dated_up_to(&book.deaths, |death| death.date, as_of)];
@@ -190,8 +189,10 @@ fn evidence<'a>(
         .map(month_of_death)
         .min()
         .or_else(|| deaths.iter().map(month_of_death).min());
-    for &index in counted {
-        if month.is_some_and(|month| month < book.payouts[index].period) {
+    // Whatever was paid after the death is shown, to survivors too; what has no entry takes no part.
+    for (index, payout) in book.payouts.iter().enumerate() {
+        let is_later = month.is_some_and(|month| month < payout.period);
+        if is_later && policy.benefit(payout.period).is_some() {
             evidence.add_payout(net, index, as_of);
         }
     }
@@ -227,6 +228,8 @@ fn next_fact(book: &PersonBook<'_>, as_of: BusinessDate) -> Option<BusinessDate>
         first_after(&book.deaths, |death| death.date, as_of),
         first_after(&book.cancellations, |cancelled| cancelled.date, as_of),
         first_after(&book.beneficiaries, |record| record.date, as_of),
+        first_after(&book.payouts, |payout| payout.date, as_of),
+        first_after(&book.payout_reversals, |reversal| reversal.date, as_of),
     ];
     next.into_iter().flatten().min()
 }
@@ -248,11 +251,11 @@ mod tests {
              death C1 2024-03-05 2024-01-15 crematorium -",
         );
         let open = "- - 2024-03-05.. 6070.00 peak 6070.00 x1 blue 341002 - \
-            [agency.payout/Y2 agency.payout/Y3 agency.payout/Y6 civil.death/C1] {\"match\":\"C\"}";
+            [agency.payout/Y2 agency.payout/Y3 agency.payout/Y4 agency.payout/Y5 agency.payout/Y6 civil.death/C1] {\"match\":\"C\"}";
         let wake = check(judge, &book, &policy(&[], ""), "2024-03-25", &[open]);
         assert_eq!(wake, None);
         let first = "- - 2024-03-05.. 3000.00 peak 3000.00 x1 blue 341002 - \
-            [agency.payout/Y2 civil.death/C1] {\"match\":\"C\"}";
+            [agency.payout/Y2 agency.payout/Y4 civil.death/C1] {\"match\":\"C\"}";
         let wake = check(judge, &book, &policy(&[], ""), "2024-03-19", &[first]);
         assert_eq!(wake, Some(day("2024-03-20")));
     }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use domain::{Fact, Topic};
 
 use crate::decode::{Decoder, Regions};
-use crate::lines::{Line, Lines};
+use crate::lines::{Line, Lines, is_blank};
 use crate::reason::{Reason, Reject};
 use crate::tally::Tally;
 
@@ -404,7 +404,7 @@ impl FileReader {
             let decoded = match record {
                 _ if oversize => Err(Reason::TooLarge.into()),
                 [b'{', ..] => self.decoder.decode(topic, record),
-                _ if record.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) => continue,
+                _ if is_blank(record) => continue,
                 _ => self.decoder.decode(topic, record),
             };
             tally.read += 1;

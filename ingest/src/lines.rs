@@ -66,7 +66,8 @@ impl<R: Read> Lines<R> {
                 let line = self.start..self.start + length;
                 self.start += length + 1;
                 self.offset += length as u64 + 1;
-                return Ok(Some(self.line(line)));
+                let line = &self.buffer[line];
+                return Ok(Some(sized(line.strip_suffix(b"\r").unwrap_or(line))));
             }
             searched = ready.len();
             if self.ended {
@@ -76,7 +77,8 @@ impl<R: Read> Lines<R> {
                 let line = self.start..self.end;
                 self.start = self.end;
                 self.offset += searched as u64;
-                return Ok(Some(self.line(line)));
+                // A CR at the end of the stream ends no line: it is the record's.
+                return Ok(Some(sized(&self.buffer[line])));
             }
             // One more byte than the greatest record: a CR before the end is none of its bytes.
             if searched > RECORD_BYTES_MAX + 1 {
@@ -91,28 +93,24 @@ impl<R: Read> Lines<R> {
         self.next().map(drop)
     }
 
-    fn line(&self, range: std::ops::Range<usize>) -> Line<'_> {
-        let line = &self.buffer[range];
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.len() > RECORD_BYTES_MAX {
-            Line::Oversize(&line[..OVERSIZE_KEPT_BYTES])
-        } else {
-            Line::Whole(line)
-        }
-    }
-
     fn skip_oversize(&mut self) -> io::Result<Line<'_>> {
         self.oversize.clear();
         self.oversize
             .extend_from_slice(&self.buffer[self.start..self.start + OVERSIZE_KEPT_BYTES]);
+        let mut blank = true;
         loop {
             let ready = &self.buffer[self.start..self.end];
             let found = memchr::memchr(b'\n', ready);
             let consumed = found.map_or(ready.len(), |at| at + 1);
+            blank = blank && is_blank(&ready[..found.unwrap_or(ready.len())]);
             self.start += consumed;
             self.offset += consumed as u64;
             if found.is_some() || self.ended {
-                return Ok(Line::Oversize(&self.oversize));
+                return Ok(if blank {
+                    Line::Whole(&[])
+                } else {
+                    Line::Oversize(&self.oversize)
+                });
             }
             self.fill()?;
         }
@@ -141,6 +139,19 @@ impl<R: Read> Lines<R> {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// Whether there is nothing but spaces, tabs and CR: no record, however long.
+pub(crate) fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r'))
+}
+
+fn sized(line: &[u8]) -> Line<'_> {
+    match line.len() {
+        0..=RECORD_BYTES_MAX => Line::Whole(line),
+        _ if is_blank(line) => Line::Whole(&[]),
+        _ => Line::Oversize(&line[..OVERSIZE_KEPT_BYTES]),
     }
 }
 
@@ -182,6 +193,7 @@ mod tests {
             assert_eq!(all(b"a\r\n\nb\rc\nd", drip), expected);
             assert_eq!(all(b"a\r\n\nb\rc\nd\r\n", drip), expected);
             assert_eq!(all(b"", drip), []);
+            assert_eq!(all(b"a\r", drip), [(true, b"a\r".to_vec())]);
         }
     }
 
@@ -203,6 +215,12 @@ mod tests {
                 );
                 assert_eq!(lines[1], (true, b"next".to_vec()));
             }
+            let blank = [" ".repeat(length).as_bytes(), b"\nnext"].concat();
+            let lines = all(&blank, 100_000);
+            assert!(
+                lines[0].0 && is_blank(&lines[0].1) && lines[1].1 == b"next",
+                "blank, however long"
+            );
             let lines = all(&vec![b'x'; length], 100_000);
             assert_eq!((lines.len(), lines[0].0), (1, whole), "without an end");
         }

@@ -72,8 +72,11 @@ fn unpack(path: &Path) -> io::Result<Vec<u8>> {
 fn lines_of(file: &str, bytes: &[u8]) -> Vec<Line> {
     let mut lines = Vec::new();
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        let content = line.strip_suffix(b"\r").unwrap_or(line);
+        // A CR at the end of the file ends no line: it is the record's.
+        let content = match line.strip_suffix(b"\n") {
+            Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+            None => line,
+        };
         if content
             .iter()
             .all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))

@@ -78,10 +78,10 @@ impl Intake {
             }
             Some(first) if *first == fact => self.count(topic).redelivered += 1,
             Some(_) => {
-                // Whatever differs, the fault is that the id was given before.
+                // The id is a good one: the fault is that the whole says something else.
                 let conflict = Rejection {
                     reason: "conflicting-id",
-                    field: Some("id"),
+                    field: None,
                 };
                 self.reject(topic, position, bytes, &conflict);
             }
