@@ -34,6 +34,8 @@ const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// Between attempts to reach the broker, doubled up to the maximum.
 const RETRY: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(15);
+/// Between looks at whether the broker is still there.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// No heartbeat for so long means that the program hangs.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// What the senders have in hand may be finished within this when the program stops.
@@ -247,6 +249,12 @@ fn watch_feeds(
         return Ok(());
     };
     check_offsets(&partitions, &store, config.kafka.accept_gap)?;
+    services.runtime.spawn(watch_broker(
+        connection.clone(),
+        partitions.len(),
+        Arc::clone(pace),
+        Arc::clone(health),
+    ));
     tracing::info!(
         partitions = partitions.len(),
         records = partitions
@@ -370,6 +378,37 @@ fn partitions(connection: &Connection, pace: &Pace, health: &Health) -> Option<V
         }
     }
     None
+}
+
+/// Says whether the broker is there, and all that it has is read: a feed at rest looks the same without it.
+async fn watch_broker(connection: Connection, read: usize, pace: Arc<Pace>, health: Arc<Health>) {
+    let mut known = None;
+    while !pace.is_stopping() {
+        let asked = connection.clone();
+        let listed =
+            tokio::task::spawn_blocking(move || kafka::partitions(&asked, BROKER_ANSWERS_WITHIN));
+        let objection = match listed.await {
+            Ok(Ok(now)) if now.len() == read => None,
+            Ok(Ok(now)) => Some(format!(
+                "the feeds have {} partitions, and {read} are read: start the program again",
+                now.len()
+            )),
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => return,
+        };
+        if objection != known {
+            match &objection {
+                Some(reason) => tracing::warn!(reason, "the feeds cannot be read on"),
+                None => tracing::info!("the broker answers"),
+            }
+        }
+        match &objection {
+            Some(reason) => health.object("broker", reason),
+            None => health.agree("broker"),
+        }
+        known = objection;
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// What was committed must still be there: it is read again from the start.

@@ -647,7 +647,11 @@ fn assert_told_to_people(stage: &Stage, late: &str) {
             IN_ENGLISH,
             [PAYER, "withdrawn", late, "CNY 6,000.00"],
         ),
-        (&withdrawn, IN_CHINESE, [PAYER, "预警撤回", late, "6,000.00元"]),
+        (
+            &withdrawn,
+            IN_CHINESE,
+            [PAYER, "预警撤回", late, "6,000.00元"],
+        ),
     ] {
         let mail = mail_on(telling, recipient);
         for word in words {
@@ -690,7 +694,10 @@ fn a_broker_or_mail_server_that_is_away_is_waited_for() {
     stage.mail.restart().expect("the mail server starts");
 
     // The broker goes and comes back, too: what is sent then is read.
+    stage.own_broker().stop();
+    assert_not_ready(&mut daemon, "the broker cannot be asked");
     stage.own_broker().restart().expect("the broker starts");
+    stage.wait_until_ready(&mut daemon);
     feeds.record(TAX, HERE, Some(400_000), payment(DEBTOR, "2024-02-20"));
     feeds.close_all_but(&[], &[HERE], "2024-02-20");
     feeds.send(&stage);
