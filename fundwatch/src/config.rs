@@ -108,6 +108,19 @@ pub struct FeedsConfig {
     pub close_within_business_days: BTreeMap<String, u32>,
 }
 
+/// Options of librdkafka on which nothing lost and nothing twice rests.
+const OURS: [&str; 9] = [
+    "acks",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "check.crcs",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "group.id",
+    "isolation.level",
+];
+
 /// What is wrong with a configuration, a line for each fault.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
@@ -190,6 +203,28 @@ impl Config {
                 let known = Topic::ALL.map(Topic::as_str).join("`, `");
                 faults.push(format!(
                     "feeds.close_within_business_days.{topic}: no such topic; there are `{known}`"
+                ));
+            }
+        }
+        let prefix = &self.kafka.topic_prefix;
+        if !prefix
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+            || prefix.len() > 200
+        {
+            faults.push(format!(
+                "kafka.topic_prefix: `{prefix}` is not of A-Z a-z 0-9 . _ -"
+            ));
+        }
+        for option in self
+            .kafka
+            .options
+            .keys()
+            .chain(self.kafka.secret_files.keys())
+        {
+            if OURS.contains(&option.as_str()) {
+                faults.push(format!(
+                    "kafka.options.{option}: is set by the program, on purpose"
                 ));
             }
         }

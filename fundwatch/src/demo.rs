@@ -30,7 +30,7 @@ use tokio::sync::watch;
 
 use crate::cli;
 use crate::clock;
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 use crate::live::committer::Parts;
 use crate::live::{self, Committer, LiveFeed, Notes, Pace, RecordSource};
 use crate::run::places;
@@ -58,24 +58,36 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
         irregularities: Irregularities::usual_times(300),
         ..Options::default()
     };
-    say(&format!(
+    say(format_args!(
         "{}: {} 个月，{RETIREES} 名退休人员，{ENTERPRISES} 家单位 / {} months, {RETIREES} retirees, {ENTERPRISES} enterprises (simulated, seed {})",
         policy.pool.name, arguments.months, arguments.months, arguments.seed
-    ));
+    ))?;
     let store = Store::open(&folder.store(), &AlertIdentity::new(DEFAULT_SECRET))?;
     let mail = mail_config(&folder);
     let services = Services::start(&mail, &policy, &store)?;
-    say(&format!("metrics: http://{}/metrics", services.address));
+    say(format_args!("metrics: http://{}/metrics", services.address))?;
 
     let growth = Arc::new(Growth::default());
+    let pace = Arc::new(Pace::default());
     let city = {
-        let (growth, feeds, policy) = (Arc::clone(&growth), folder.feeds(), Arc::clone(&policy));
+        let (growth, feeds, policy, pace) = (
+            Arc::clone(&growth),
+            folder.feeds(),
+            Arc::clone(&policy),
+            Arc::clone(&pace),
+        );
         std::thread::Builder::new()
             .name("city".to_owned())
-            .spawn(move || grow(&options, &policy, &feeds, &growth))?
+            .spawn(move || {
+                let grown = grow(&options, &policy, &feeds, &growth);
+                if let Err(error) = &grown {
+                    // A city that stands still is waited for by nobody.
+                    pace.fail(anyhow!("the feeds cannot be written: {error:#}"));
+                }
+                grown
+            })?
     };
     let told = Arc::new(AtomicU64::new(0));
-    let pace = Arc::new(Pace::default());
     let committer = Committer::new(Parts {
         policy: Arc::clone(&policy),
         routing: mail.routing(false)?,
@@ -94,6 +106,7 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
             })
         },
         locate: |topic, _, offset| format!("{topic}.jsonl@{offset}"),
+        waits_for_room: false,
         on_commit: {
             let (told, growth) = (Arc::clone(&told), Arc::clone(&growth));
             Box::new(move |committed| {
@@ -119,16 +132,11 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
         started.elapsed(),
     )?;
     if arguments.stay {
-        say("metrics are served until you press Ctrl-C / 按 Ctrl-C 结束");
+        say("metrics are served until you press Ctrl-C / 按 Ctrl-C 结束")?;
         services.runtime.block_on(tokio::signal::ctrl_c())?;
     }
     services.stop();
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the command's answer")]
-fn say(text: &str) {
-    println!("{text}");
 }
 
 /// Where the demo puts things.
@@ -141,16 +149,32 @@ impl Folder {
             None => std::env::temp_dir().join(format!("fundwatch-demo-{}", std::process::id())),
         };
         let folder = Folder(path);
-        // Only what an earlier demo left is taken away; anything else in the folder is not ours.
-        let ours = folder.feeds().exists() || folder.store().exists();
-        let is_empty =
-            std::fs::read_dir(&folder.0).map_or(true, |mut entries| entries.next().is_none());
-        if !is_empty && !ours {
+        let is_ours = folder.mark().is_file();
+        let is_empty = match std::fs::read_dir(&folder.0) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+            Err(error) => {
+                return Err(Failure::usage(format!(
+                    "--out: `{}`: {error}",
+                    folder.0.display()
+                )));
+            }
+        };
+        // Only what an earlier demo left is taken away; anything else is somebody's.
+        if !is_empty && !is_ours {
             return Err(Failure::usage(format!(
-                "--out: `{}` has other things in it; name an empty or a new folder",
+                "--out: `{}` has other things in it; name an empty folder, a new one, or one of an earlier demo",
                 folder.0.display()
             )));
         }
+        std::fs::create_dir_all(&folder.0)
+            .and_then(|()| {
+                std::fs::write(
+                    folder.mark(),
+                    "What is here belongs to `fundwatch demo`, which empties it.\n",
+                )
+            })
+            .with_context(|| format!("cannot write in `{}`", folder.0.display()))?;
         for path in [folder.feeds(), folder.mails()] {
             match std::fs::remove_dir_all(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -163,6 +187,11 @@ impl Folder {
             let _ = std::fs::remove_file(folder.0.join(format!("fundwatch.sqlite{suffix}")));
         }
         Ok(folder)
+    }
+
+    /// Says that the folder is a demo's.
+    fn mark(&self) -> PathBuf {
+        self.0.join(".fundwatch-demo")
     }
 
     fn feeds(&self) -> PathBuf {
@@ -460,7 +489,7 @@ fn report(
     truth: &Truth,
     told: u64,
     took: Duration,
-) -> Result<()> {
+) -> Result<(), Failure> {
     let reader = Reader::open(&folder.store())?;
     let alerts = reader.alerts(&AlertFilter::default())?;
     let mut lines: BTreeMap<Detector, (u64, u64, Money, Option<Severity>)> = BTreeMap::new();
@@ -502,7 +531,7 @@ fn report(
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    say(&table.to_string());
+    say(table)?;
     let mails = std::fs::read_dir(folder.mails())?
         .filter_map(Result::ok)
         .filter(|entry| {
@@ -522,36 +551,42 @@ fn report(
             .regions
             .iter()
             .find(|region| region.code.as_str() == row.alert.region);
-        say(&format!(
+        say(format_args!(
             "最大一笔 / largest: {} {} {} 元",
             region.map_or("", |region| &region.name),
             Detector::parse(&row.alert.detector).map_or("", Detector::name_zh),
             row.alert.amount.grouped()
-        ));
+        ))?;
     }
     let planted = truth
         .planted
         .iter()
         .filter(|planted| planted.detector.is_some())
         .count();
-    say(&format!(
+    say(format_args!(
         "{} records read as of {}, {} dead letters, {told} tellings, {mails} mails, {planted} irregularities had been planted; {} s",
         truth.lines(),
         truth.as_of,
         reader.dead_letters()?,
         took.as_secs()
-    ));
-    say(&format!("看信 / mails:      {}", folder.mails().display()));
-    say(&format!("数据库 / database: {}", folder.store().display()));
-    say(&format!(
+    ))?;
+    say(format_args!(
+        "看信 / mails:      {}",
+        folder.mails().display()
+    ))?;
+    say(format_args!(
+        "数据库 / database: {}",
+        folder.store().display()
+    ))?;
+    say(format_args!(
         "数据 / feeds:      {} (what was planted: truth.jsonl)",
         folder.feeds().display()
-    ));
-    say(&format!(
+    ))?;
+    say(format_args!(
         "复算 / replay:     fundwatch replay --feeds {} --policy rules/policies/huangshan.toml --as-of {} --out {}",
         folder.feeds().display(),
         truth.as_of,
         folder.0.join("replay").display()
-    ));
+    ))?;
     Ok(())
 }

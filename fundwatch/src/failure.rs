@@ -1,6 +1,7 @@
 //! How a command ends when it cannot do what was asked.
 
 use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Why a command failed, by exit code.
@@ -10,6 +11,8 @@ pub enum Failure {
     Undone(anyhow::Error),
     /// 2: policy, configuration or usage; the text has a line for each fault.
     Usage(String),
+    /// 0: whoever read the answer has read enough, and closed the pipe.
+    Unheard,
 }
 
 impl Failure {
@@ -29,11 +32,26 @@ impl Failure {
                 eprintln!("fundwatch: {error:#}");
                 ExitCode::from(1)
             }
+            Failure::Unheard => ExitCode::SUCCESS,
             Failure::Usage(text) => {
                 eprintln!("{text}");
                 ExitCode::from(2)
             }
         }
+    }
+}
+
+/// A line of a command's answer, on standard output.
+///
+/// # Errors
+/// It cannot be written; a pipe that is closed ends the command quietly.
+pub fn say(line: impl Display) -> Result<(), Failure> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::Unheard),
+        Err(error) => Err(anyhow::Error::from(error)
+            .context("cannot write the answer")
+            .into()),
+        Ok(()) => Ok(()),
     }
 }
 

@@ -30,7 +30,7 @@ use crate::replay::workers;
 use crate::topics::topic_names;
 
 /// How long the broker may take to say what there is.
-const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// Between attempts to reach the broker, doubled up to the maximum.
 const RETRY: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(15);
@@ -76,10 +76,8 @@ pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
 }
 
 fn logging() {
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_env("FUNDWATCH_LOG").unwrap_or_else(|_| {
-            tracing_subscriber::EnvFilter::new("info,librdkafka=warn,rdkafka=warn")
-        });
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FUNDWATCH_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,librdkafka=off,rdkafka=off"));
     // JSON escapes line ends: no text of a source can forge a line.
     tracing_subscriber::fmt()
         .json()
@@ -285,6 +283,7 @@ fn watch_feeds(
             })
         },
         locate: |_, partition, offset| format!("{partition}:{offset}"),
+        waits_for_room: true,
         on_commit: Box::new(move |committed| {
             agreed.agree("kafka");
             if !committed.told.is_empty() {

@@ -12,7 +12,7 @@ use rules::Policy;
 use simulate::{FeedFiles, Irregularities, Line, Options, Truth};
 
 use crate::cli;
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 use crate::progress;
 use crate::topics::MESSAGE_BYTES_MAX;
 
@@ -40,8 +40,7 @@ pub fn run(arguments: &cli::Simulate) -> Result<(), Failure> {
         // clap has asked for the folder or the broker already.
         _ => return Err(Failure::usage("--out DIR or --bootstrap HOSTS is needed")),
     };
-    tell(&truth, arguments);
-    Ok(())
+    tell(&truth, arguments)
 }
 
 fn options(arguments: &cli::Simulate) -> Options {
@@ -183,19 +182,19 @@ impl Pacer {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
-fn tell(truth: &Truth, arguments: &cli::Simulate) {
-    println!(
+fn tell(truth: &Truth, arguments: &cli::Simulate) -> Result<(), Failure> {
+    say(format_args!(
         "{} records, {} irregularities planted, as of {}",
         truth.lines(),
         truth.planted.len(),
         truth.as_of
-    );
+    ))?;
     if let (cli::Target::Files, Some(folder)) = (arguments.to, &arguments.out) {
         let folder = folder.display();
-        println!(
+        say(format_args!(
             "next: fundwatch replay --feeds {folder} --policy rules/policies/huangshan.toml --as-of {} --out out",
             truth.as_of
-        );
+        ))?;
     }
+    Ok(())
 }

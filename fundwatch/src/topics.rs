@@ -12,13 +12,12 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use crate::cli;
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 
 /// A record may have 1 MiB; a larger one must still arrive, so that it is counted and shown.
 pub const MESSAGE_BYTES_MAX: &str = "4194304";
 
 /// Runs the command.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub fn create(arguments: &cli::TopicsCreate) -> Result<(), Failure> {
     let connection = match (&arguments.config, &arguments.bootstrap) {
         (Some(path), _) => Config::load(path)
@@ -67,9 +66,9 @@ pub fn create(arguments: &cli::TopicsCreate) -> Result<(), Failure> {
         .with_context(|| format!("the broker at `{}` does not answer", connection.bootstrap))?;
     for result in created {
         match result {
-            Ok(name) => println!("{name}: made"),
+            Ok(name) => say(format_args!("{name}: made"))?,
             Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => {
-                println!("{name}: is there already")
+                say(format_args!("{name}: is there already"))?
             }
             Err((name, code)) => {
                 return Err(anyhow!("topic `{name}` cannot be made: {code}").into());

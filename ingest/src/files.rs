@@ -90,6 +90,7 @@ struct Chunk {
 #[derive(Debug)]
 pub struct FeedFiles {
     files: Vec<FeedFile>,
+    ignored: Vec<String>,
     chunks: Vec<Chunk>,
     next_chunk: AtomicUsize,
     bytes_read: AtomicU64,
@@ -102,7 +103,7 @@ impl FeedFiles {
     /// The folder, or a topic's folder, cannot be listed.
     pub fn find(folder: &Path) -> Result<FeedFiles, FileError> {
         let mut files = Vec::new();
-        list(folder)?;
+        let names = list(folder)?;
         for topic in Topic::ALL {
             for (suffix, encoding) in ENCODINGS {
                 let name = format!("{topic}{suffix}");
@@ -129,12 +130,22 @@ impl FeedFiles {
             .enumerate()
             .flat_map(|(at, file)| cut(at, file))
             .collect();
+        let ignored = names
+            .into_iter()
+            .filter(|name| !is_feed(folder, name))
+            .collect();
         Ok(FeedFiles {
             files,
+            ignored,
             chunks,
             next_chunk: AtomicUsize::new(0),
             bytes_read: AtomicU64::new(0),
         })
+    }
+
+    /// Names in the folder that are no feed's.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
     }
 
     /// Bytes of all files, as they are on disk.
@@ -191,6 +202,17 @@ impl FeedFiles {
     }
 }
 
+/// Whether an entry of the feeds folder is read.
+fn is_feed(folder: &Path, name: &str) -> bool {
+    Topic::ALL
+        .iter()
+        .any(|topic| match name.strip_prefix(topic.as_str()) {
+            Some("") => folder.join(name).is_dir(),
+            Some(suffix) => ENCODINGS.iter().any(|(known, _)| *known == suffix),
+            None => false,
+        })
+}
+
 /// The names in a folder, sorted byte by byte.
 fn list(folder: &Path) -> Result<Vec<String>, FileError> {
     let failed = |source| FileError {
@@ -200,7 +222,14 @@ fn list(folder: &Path) -> Result<Vec<String>, FileError> {
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
-        names.extend(entry.map_err(failed)?.file_name().into_string());
+        let name = entry.map_err(failed)?.file_name();
+        // A position is written as text, and a name that is none cannot be.
+        let name = name.into_string().map_err(|name| FileError {
+            path: folder.join(name),
+            what: "has a name that is not UTF-8: rename it",
+            source: io::ErrorKind::InvalidFilename.into(),
+        })?;
+        names.push(name);
     }
     names.sort_unstable();
     Ok(names)
@@ -214,26 +243,36 @@ fn add(
     encoding: Encoding,
 ) -> Result<(), FileError> {
     let path = folder.join(&name);
+    let wrong = |what, kind: io::ErrorKind| FileError {
+        path: path.clone(),
+        what,
+        source: kind.into(),
+    };
     match std::fs::metadata(&path) {
-        Ok(metadata) if metadata.is_dir() => Err(FileError {
-            path,
-            what: "is a folder; a feed is a file, or a folder without `.jsonl` in its name",
-            source: io::ErrorKind::IsADirectory.into(),
-        }),
-        Ok(metadata) => {
+        Ok(metadata) if metadata.is_file() => {
             files.push(FeedFile {
                 topic,
-                path,
                 name,
                 encoding,
                 bytes: metadata.len(),
+                path,
             });
             Ok(())
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(metadata) if metadata.is_dir() => Err(wrong(
+            "a feed is a file, or a folder without `.jsonl` in its name",
+            io::ErrorKind::IsADirectory,
+        )),
+        Ok(_) => Err(wrong("is no plain file", io::ErrorKind::Unsupported)),
+        // A link to nothing is a feed that is missing, not one that is empty.
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() =>
+        {
+            Ok(())
+        }
         Err(source) => Err(FileError {
             path,
-            what: "cannot read",
+            what: "cannot be read",
             source,
         }),
     }

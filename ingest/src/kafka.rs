@@ -33,7 +33,7 @@ impl Connection {
             .set("bootstrap.servers", &self.bootstrap)
             .set("client.id", "fundwatch")
             // A broker that comes back is found again within seconds, not minutes.
-            .set("reconnect.backoff.ms", "100")
+            .set("reconnect.backoff.ms", "250")
             .set("reconnect.backoff.max.ms", "5000")
             .set("socket.keepalive.enable", "true");
         for (name, value) in &self.options {

@@ -37,10 +37,7 @@ fn the_readme_marks_its_two_commands() {
         .skip(1)
         .map(|rest| rest.split("\n```").next().unwrap_or_default())
         .collect();
-    assert_eq!(
-        commands,
-        ["cargo run -- demo", "cargo test --workspace"]
-    );
+    assert_eq!(commands, ["cargo run -- demo", "cargo test --workspace"]);
 }
 
 #[test]
@@ -48,7 +45,9 @@ fn every_crate_is_on_the_map() {
     let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
     let manifest: toml::Value = toml::from_str(&manifest).expect("Cargo.toml is TOML");
-    let members = manifest["workspace"]["members"].as_array().expect("members");
+    let members = manifest["workspace"]["members"]
+        .as_array()
+        .expect("members");
     for member in members {
         let row = format!("| `{}/` |", member.as_str().expect("a folder"));
         assert!(map.contains(&row), "no row {row}");

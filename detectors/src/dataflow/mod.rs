@@ -134,7 +134,7 @@ impl Outlet {
 
     /// The clock says that it is this date.
     pub fn present(&mut self, date: BusinessDate) {
-        self.to_all(&Load::Present(date.days()));
+        self.broadcast(&Load::Present(date.days()));
     }
 
     fn close(&mut self, fact: &Fact<'_>, position: u64) {
@@ -146,7 +146,7 @@ impl Outlet {
         else {
             unreachable!("only a day close has no book")
         };
-        self.to_all(&Load::Close(Close {
+        self.broadcast(&Load::Close(Close {
             topic: topic.index() as u8,
             region: fact.region.0,
             position,
@@ -157,7 +157,7 @@ impl Outlet {
         }));
     }
 
-    fn to_all(&mut self, load: &Load) {
+    fn broadcast(&mut self, load: &Load) {
         for target in 0..self.loads.len() {
             self.parcels.push(Parcel {
                 target: target as u32,
@@ -226,6 +226,10 @@ impl Plan {
 }
 
 /// Something that came of an epoch.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all outcomes are updates: boxing them would only cost"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// What is now to be said of a key: a finding that is new or has changed, or none any more.
@@ -280,7 +284,10 @@ pub struct Received {
 
 /// Where workers leave what came of epochs: `(epoch, outcomes)`, each worker's in order.
 #[derive(Clone, Debug, Default)]
-pub struct Results(Arc<Mutex<Vec<(u64, Vec<Outcome>)>>>);
+pub struct Results(Arc<Mutex<Vec<OfEpoch>>>);
+
+/// The number of an epoch, and what came of it on one worker.
+type OfEpoch = (u64, Vec<Outcome>);
 
 impl Results {
     fn leave(&self, epoch: u64, outcomes: Vec<Outcome>) {
@@ -293,7 +300,7 @@ impl Results {
     }
 
     /// Takes what came of the epochs before `end`, whose number the probe has passed.
-    pub fn take_before(&self, end: u64) -> Vec<(u64, Vec<Outcome>)> {
+    pub fn take_before(&self, end: u64) -> Vec<OfEpoch> {
         let mut results = self
             .0
             .lock()

@@ -62,7 +62,7 @@ impl FactLog {
     /// The address before a fact in its book.
     #[inline]
     pub fn before(&self, address: Address) -> Address {
-        let bytes = self.from(address);
+        let bytes = self.bytes_from(address);
         Address(u32::from_le_bytes(
             bytes[..LINK].try_into().expect("four bytes"),
         ))
@@ -72,17 +72,17 @@ impl FactLog {
     /// follows from what is in it.
     #[inline]
     pub fn get(&self, address: Address) -> Packed<'_> {
-        Packed::new(&self.from(address)[LINK..])
+        Packed::new(&self.bytes_from(address)[LINK..])
     }
 
     /// Puts another chain behind a fact.
     pub fn relink(&mut self, address: Address, before: Address) {
-        self.from_mut(address)[..LINK].copy_from_slice(&before.0.to_le_bytes());
+        self.bytes_from_mut(address)[..LINK].copy_from_slice(&before.0.to_le_bytes());
     }
 
     /// Marks a fact as counted.
     pub fn set_counted(&mut self, address: Address) {
-        Packed::set_counted(&mut self.from_mut(address)[LINK..]);
+        Packed::set_counted(&mut self.bytes_from_mut(address)[LINK..]);
     }
 
     /// Bytes used.
@@ -91,12 +91,12 @@ impl FactLog {
     }
 
     #[inline]
-    fn from(&self, address: Address) -> &[u8] {
+    fn bytes_from(&self, address: Address) -> &[u8] {
         let (segment, at) = split(address);
         &self.segments[segment][at..]
     }
 
-    fn from_mut(&mut self, address: Address) -> &mut [u8] {
+    fn bytes_from_mut(&mut self, address: Address) -> &mut [u8] {
         let (segment, at) = split(address);
         &mut self.segments[segment][at..]
     }

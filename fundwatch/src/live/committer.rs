@@ -44,6 +44,7 @@ pub struct Committer {
     present: Option<BusinessDate>,
     epoch: u64,
     is_first: bool,
+    waits_for_room: bool,
     on_commit: Box<dyn FnMut(&Committed) + Send>,
 }
 
@@ -74,6 +75,8 @@ pub struct Parts {
     pub read_again: ReadAgain,
     /// How a position is written in a dead letter.
     pub locate: Locate,
+    /// A full disk is waited for; else it is an error.
+    pub waits_for_room: bool,
     /// Called after each commit.
     pub on_commit: Box<dyn FnMut(&Committed) + Send>,
 }
@@ -96,6 +99,7 @@ impl Committer {
             present: None,
             epoch: 0,
             is_first: true,
+            waits_for_room: parts.waits_for_room,
             on_commit: parts.on_commit,
         }
     }
@@ -265,7 +269,9 @@ impl Committer {
                     (self.on_commit)(&committed);
                     return Ok(());
                 }
-                Err(error) if error.is_retryable() && !self.pace.is_stopping() => {
+                Err(error)
+                    if error.is_retryable() && self.waits_for_room && !self.pace.is_stopping() =>
+                {
                     tracing::error!(%error, "the store cannot be written; trying again");
                     self.metrics.commit_failed();
                     self.health.object("store", error.to_string());
