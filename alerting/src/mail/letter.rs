@@ -149,12 +149,13 @@ fn date(told_at: Timestamp) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-/// The colour of a severity, always beside its word.
+/// The colour of a severity, always beside its word; grey where nothing is at stake any more.
 pub fn colour(severity: &str) -> &'static str {
     match severity {
         "red" => "#c62828",
         "orange" => "#ef6c00",
         "yellow" => "#f9a825",
-        _ => "#1565c0",
+        "blue" => "#1565c0",
+        _ => "#757575",
     }
 }

@@ -191,7 +191,7 @@ fn changes_say_from_what_to_what_and_why() {
             format!("[橙·加重][屯溪区] 欠费 120,000.00元{tail}"),
             format!("[已解除][屯溪区] 欠费 120,000.00元{tail}"),
             format!("[蓝·再现][屯溪区] 欠费 50.00元{tail}"),
-            format!("[已撤回][屯溪区] 欠费 50.00元{tail}"),
+            format!("[已撤回][屯溪区] 欠费{tail}"),
         ]
     );
     let (_, text, html) = parts(&letters[1]);
@@ -243,7 +243,14 @@ fn a_match_of_numbers_alone_says_nothing_of_death() {
                 assert!(!rest.contains(word), "{word} in\n{part}");
             }
         }
-        let warns = text.contains("先核实身份") || text.contains("verify identity first");
+        let warns = [
+            "先核实身份",
+            "verify identity first",
+            "本不应发出",
+            "never due",
+        ]
+        .iter()
+        .any(|words| text.contains(words));
         assert!(warns, "{text}");
     }
     let letters = letters(
@@ -363,6 +370,176 @@ fn every_detector_has_words_in_both_languages() {
             }
         }
     }
+}
+
+/// The words of accusations and demands: what a mail on a closed matter must not hold.
+const DEMANDS: [&str; 36] = [
+    "欠缴",
+    "责令",
+    "催报",
+    "补足",
+    "追回",
+    "停发",
+    "补发",
+    "补报",
+    "补齐",
+    "归还",
+    "足额缴纳，欠",
+    "未足额",
+    "仍有待遇",
+    "多发",
+    "少缴",
+    "应缴",
+    "未上划",
+    "应发约",
+    "滞留原因",
+    "支付依据",
+    "已超过规定时限",
+    "is overdue",
+    "is missing",
+    "is stalled",
+    "is due",
+    "too much",
+    " short.",
+    "has not",
+    "has fallen silent",
+    "remit the rest",
+    "order payment",
+    "recover what",
+    "pay soon",
+    "Ask the source",
+    "Let the",
+    "demand",
+];
+
+#[test]
+fn what_is_over_or_was_never_due_demands_nothing() {
+    let topics = Detector::ALL.map(|detector| (detector, "A"));
+    let weak = [(Detector::DeceasedRecipient, "C")];
+    for (detector, grade) in topics.into_iter().chain(weak) {
+        let subject = if detector == Detector::DeceasedRecipient {
+            Subject::Person(PersonId::parse(PERSON.as_bytes()).unwrap())
+        } else {
+            Subject::Transfer("T1".into())
+        };
+        let mut open = finding(detector, subject, 7_000);
+        open.severity = Severity::Red;
+        open.key.item = Some("basic_pension".into());
+        open.details.insert("match".into(), grade.into());
+        let steps = vec![
+            update(open.clone()),
+            update(cleared(open.clone())),
+            gone(&open),
+        ];
+        let both = vec![recipient("li@example.org"), in_english("jo@example.org")];
+        let letters = letters(steps, both);
+        assert_eq!(letters.len(), 6);
+        let money = !matches!(detector, Detector::SilentFeed | Detector::IncompleteFeed);
+        for letter in &letters {
+            let (subject, text, html) = parts(letter);
+            let lead = text.lines().next().unwrap();
+            assert!(html.contains(&format!("<strong>{}", &lead[..9])), "{html}");
+            let (kind, zh) = match &letter.content {
+                crate::store::Content::Single(telling) => {
+                    (telling.kind, letter.language == Language::Zh)
+                }
+                crate::store::Content::Digest(_) => panic!("one alert makes no digest"),
+            };
+            let words = DEMANDS.iter().filter(|word| text.contains(**word));
+            let words: Vec<_> = words.collect();
+            match kind {
+                crate::life::EventKind::Cleared => {
+                    let over = if zh {
+                        "已于 2024-03-20 解除"
+                    } else {
+                        "Over since 2024-03-20: "
+                    };
+                    assert!(lead.contains(over), "{lead}");
+                    assert_eq!(lead.contains("7,000.00"), money, "{lead}");
+                    let close = if zh {
+                        "本事项无需再处理"
+                    } else {
+                        "Nothing but to close"
+                    };
+                    assert!(text.contains(close), "{text}");
+                    let surcharge = text.contains("滞纳金（见明细）")
+                        || text.contains("late-payment surcharge remains");
+                    assert_eq!(surcharge, detector == Detector::Arrears, "{text}");
+                }
+                crate::life::EventKind::Withdrawn => {
+                    let start = if zh {
+                        "预警撤回：记录 "
+                    } else {
+                        "Withdrawn: the alert "
+                    };
+                    assert!(lead.starts_with(start), "{lead}");
+                    assert!(lead.contains("tax.collection/P9"), "{lead}");
+                    assert!(
+                        !lead.contains("7,000") && !subject.contains("7,000"),
+                        "{subject}"
+                    );
+                    let told = if zh {
+                        "曾通知金额: 7,000.00元"
+                    } else {
+                        "Had been told: CNY 7,000.00"
+                    };
+                    assert_eq!(text.contains(told), money, "{text}");
+                    assert_eq!(
+                        text.matches("7,000.00").count(),
+                        usize::from(money),
+                        "{text}"
+                    );
+                    for part in [&subject, &text, &html] {
+                        for level in ["RED", "\n等级", "Severity", "红", "#c62828"] {
+                            assert!(!part.contains(level), "{level} in\n{part}");
+                        }
+                    }
+                    let stop = if zh {
+                        "请中止据此采取的一切措施"
+                    } else {
+                        "Stop any step taken on it"
+                    };
+                    assert!(text.contains(stop), "{text}");
+                }
+                _ => {
+                    // The list bites: what is open is told by these words.
+                    assert!(!words.is_empty() || grade == "C", "{text}");
+                    continue;
+                }
+            }
+            // What a rule of law says in general is no demand; it stands in its own line.
+            let rule = if zh { "依据: " } else { "Rule: " };
+            let rest: Vec<_> = text
+                .lines()
+                .filter(|line| !line.starts_with(rule))
+                .collect();
+            for word in DEMANDS {
+                assert!(!rest.join("\n").contains(word), "{word} in\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_withdrawal_by_no_one_record_says_so() {
+    let mut step = gone(&arrears(1, 100));
+    step.cause = None;
+    let both = vec![recipient("li@example.org"), in_english("jo@example.org")];
+    let letters = letters(vec![update(arrears(1, 100)), step], both);
+    let leads: Vec<_> = letters[2..]
+        .iter()
+        .map(|letter| parts(letter).1.lines().next().unwrap().to_owned())
+        .collect();
+    let code = crate::test_kit::enterprise(1);
+    let code = Subject::Enterprise(code).reveal();
+    let zh = format!(
+        "预警撤回：按现有全部记录重新计算的结果表明，关于 {code}（屯溪区，2024-02）的“欠费”预警本不应发出。"
+    );
+    let en = format!(
+        "Withdrawn: the alert \"arrears\" on {code} (屯溪区, 2024-02) was never due, as a new reading \
+         of all records shows."
+    );
+    assert_eq!(leads, [zh, en]);
 }
 
 /// What the server does with the next mail that begins.

@@ -7,7 +7,7 @@ use domain::{Alert, Detector, Money, PersonId, RegionCode, Severity, State};
 use serde_json::Value;
 
 use super::text::{clean, scrub};
-use super::words::{self, Labels, Topic};
+use super::words::{self, Labels, Standing, Topic};
 use crate::life::{self, EventKind, Trend};
 use crate::routing::Language;
 use crate::store::{Digest, Telling};
@@ -60,16 +60,20 @@ pub struct Single {
     pub event: &'static str,
     /// The sentence that says what is the case.
     pub sentence: String,
+    /// The severity of what is open; empty of what is over or was never due.
     pub severity_class: &'static str,
     /// Label and value: how much, since when.
     pub facts: Vec<(&'static str, String)>,
-    pub rule: &'static str,
+    /// None of an alert that was never due: no rule was broken.
+    pub rule: Option<&'static str>,
     pub policy: Option<String>,
     pub action: &'static str,
     /// What changed since the last telling.
     pub changes: Vec<String>,
     pub cause: Option<String>,
+    pub details_label: &'static str,
     pub details: Vec<(String, String)>,
+    pub evidence_label: &'static str,
     pub evidence: Vec<String>,
     /// Facts that are not shown.
     pub evidence_more: Option<String>,
@@ -104,7 +108,8 @@ struct Told<'a> {
     language: Language,
     worse: bool,
     told_open: bool,
-    withdrawn: bool,
+    standing: Standing,
+    cause: Option<&'a str>,
     region: &'a str,
 }
 
@@ -125,7 +130,12 @@ impl<'a> Told<'a> {
             told_open: before.is_some_and(|before| {
                 before.state == State::Open && before.episodes == alert.episodes
             }),
-            withdrawn: telling.kind == EventKind::Withdrawn,
+            standing: match (telling.kind, alert.state) {
+                (EventKind::Withdrawn, _) => Standing::Withdrawn,
+                (_, State::Open) => Standing::Open,
+                (_, State::Cleared) => Standing::Cleared,
+            },
+            cause: telling.cause.as_deref(),
             region: places.region(&alert.region),
         }
     }
@@ -140,8 +150,16 @@ impl<'a> Told<'a> {
 
     fn sentence(&self) -> String {
         let alert = self.alert;
+        let until = alert
+            .cleared_on
+            .map_or("—".to_owned(), |day| day.to_string());
+        let by = words::taken_back_by(self.cause.map(scrub).as_deref(), self.language);
         self.topic
-            .sentence(self.language)
+            .sentence(self.standing, self.language)
+            .replace("{by}", &by)
+            .replace("{what}", &self.what())
+            .replace("{name}", self.topic.name(self.language))
+            .replace("{until}", &until)
             .replace("{who}", &who(alert))
             .replace("{region}", self.region)
             .replace("{period}", alert.period.as_deref().unwrap_or(""))
@@ -149,8 +167,20 @@ impl<'a> Told<'a> {
             .replace("{amount}", &money(self.weight(), self.language))
     }
 
+    /// Subject, region, period and item, and nothing of what was said of them.
+    fn what(&self) -> String {
+        let alert = self.alert;
+        let mut parts = vec![self.region.to_owned()];
+        parts.extend(alert.period.as_deref().map(clean));
+        parts.extend(alert.item.as_deref().map(scrub));
+        match self.language {
+            Language::Zh => format!(" {}（{}）", who(alert), parts.join("，")),
+            Language::En => format!("{} ({})", who(alert), parts.join(", ")),
+        }
+    }
+
     /// `[红·加重][屯溪区] 欠费 24,000.00元 · #1a2b3c4d`. Mail programs that group by subject see the
-    /// same end in all mails on one alert.
+    /// same end in all mails on one alert. Of an alert that was never due nothing is at stake.
     fn subject(&self) -> String {
         let severity = severity(self.alert.severity, self.language);
         let tag = words::tag(self.kind, self.worse, self.language);
@@ -161,7 +191,8 @@ impl<'a> Told<'a> {
         };
         let name = self.topic.name(self.language);
         let short_id: String = self.alert.id.chars().take(8).collect();
-        let amount = match (self.speaks_of_money(), self.language) {
+        let at_stake = self.speaks_of_money() && self.standing != Standing::Withdrawn;
+        let amount = match (at_stake, self.language) {
             (false, _) => String::new(),
             (true, Language::Zh) => format!(" {}元", self.weight().grouped()),
             (true, Language::En) => format!(" CNY {}", self.weight().grouped()),
@@ -182,38 +213,42 @@ impl<'a> Told<'a> {
 
     fn state(&self) -> &'static str {
         let labels = words::labels(self.language);
-        match (self.withdrawn, self.alert.state) {
-            (true, _) => labels.withdrawn,
-            (_, State::Open) => labels.open,
-            (_, State::Cleared) => labels.cleared,
+        match self.standing {
+            Standing::Open => labels.open,
+            Standing::Cleared => labels.cleared,
+            Standing::Withdrawn => labels.withdrawn,
         }
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         let (alert, labels) = (self.alert, words::labels(self.language));
-        let mut facts = vec![
-            (
-                labels.severity,
-                severity(alert.severity, self.language).to_owned(),
-            ),
-            (labels.state, self.state().to_owned()),
-            (
-                labels.region,
-                format!("{}（{}）", self.region, alert.region),
-            ),
-            (labels.subject, who(alert)),
-        ];
-        if self.language == Language::En {
-            facts[2].1 = format!("{} ({})", self.region, alert.region);
+        let withdrawn = self.standing == Standing::Withdrawn;
+        let mut facts = Vec::new();
+        if !withdrawn {
+            let level = severity(alert.severity, self.language).to_owned();
+            facts.push((labels.severity, level));
         }
+        let region = match self.language {
+            Language::Zh => format!("{}（{}）", self.region, alert.region),
+            Language::En => format!("{} ({})", self.region, alert.region),
+        };
+        facts.push((labels.state, self.state().to_owned()));
+        facts.push((labels.region, region));
+        facts.push((labels.subject, who(alert)));
         if let Some(period) = &alert.period {
             facts.push((labels.period, clean(period)));
         }
         if let Some(item) = &alert.item {
             facts.push((labels.item, scrub(item)));
         }
+        if withdrawn {
+            if self.speaks_of_money() {
+                facts.push((labels.was_told, money(self.weight(), self.language)));
+            }
+            return facts;
+        }
         if self.speaks_of_money() {
-            if alert.state == State::Open && !self.withdrawn {
+            if self.standing == Standing::Open {
                 facts.push((labels.amount, money(alert.amount, self.language)));
             }
             facts.push((labels.peak, money(alert.peak, self.language)));
@@ -226,6 +261,14 @@ impl<'a> Told<'a> {
             facts.push((labels.episodes, alert.episodes.to_string()));
         }
         facts
+    }
+
+    /// The class of the colour: what is over or was never due has none.
+    fn severity_class(&self) -> &'static str {
+        match self.standing {
+            Standing::Open => self.alert.severity.as_str(),
+            Standing::Cleared | Standing::Withdrawn => "",
+        }
     }
 
     /// Each figure that is another than when the alert was last told.
@@ -248,7 +291,7 @@ impl<'a> Told<'a> {
         if was != self.state() {
             pairs.push((labels.state, was.to_owned(), self.state().to_owned()));
         }
-        if self.withdrawn {
+        if self.standing == Standing::Withdrawn {
             return lines(&pairs);
         }
         let level = |alert: &Alert| severity(alert.severity, self.language).to_owned();
@@ -272,20 +315,32 @@ pub fn single(telling: &Telling, places: &Places, language: Language) -> Single 
     let told = Told::new(telling, places, language);
     let alert = &telling.alert;
     let hidden = alert.evidence.len().saturating_sub(EVIDENCE_MAX);
+    let labels = words::labels(language);
+    let withdrawn = told.standing == Standing::Withdrawn;
     Single {
-        labels: words::labels(language),
+        labels,
         subject: told.subject(),
         pool: places.pool().to_owned(),
         event: words::event(telling.kind, told.worse, told.told_open, language),
         sentence: told.sentence(),
-        severity_class: alert.severity.as_str(),
+        severity_class: told.severity_class(),
         facts: told.facts(),
-        rule: told.topic.rule(language),
-        policy: alert.policy.as_deref().map(clean),
-        action: told.topic.action(language),
+        rule: (!withdrawn).then(|| told.topic.rule(language)),
+        policy: alert.policy.as_deref().filter(|_| !withdrawn).map(clean),
+        action: told.topic.action(told.standing, language),
         changes: told.changes(telling),
         cause: telling.cause.as_deref().map(scrub),
+        details_label: if withdrawn {
+            labels.told_details
+        } else {
+            labels.details
+        },
         details: details(alert, places, language),
+        evidence_label: if withdrawn {
+            labels.told_evidence
+        } else {
+            labels.evidence
+        },
         evidence: alert
             .evidence
             .iter()
@@ -360,10 +415,15 @@ fn line(telling: &Telling, places: &Places, language: Language) -> Line {
     let told = Told::new(telling, places, language);
     let alert = &telling.alert;
     let tag = words::tag(telling.kind, told.worse, language);
+    let withdrawn = told.standing == Standing::Withdrawn;
     Line {
-        severity_class: alert.severity.as_str(),
+        severity_class: told.severity_class(),
         cells: [
-            severity(alert.severity, language).to_owned(),
+            if withdrawn {
+                "—".to_owned()
+            } else {
+                severity(alert.severity, language).to_owned()
+            },
             if tag.is_empty() {
                 words::event(telling.kind, told.worse, told.told_open, language).to_owned()
             } else {
@@ -373,7 +433,7 @@ fn line(telling: &Telling, places: &Places, language: Language) -> Line {
             told.topic.name(language).to_owned(),
             who(alert),
             clean(alert.period.as_deref().unwrap_or("—")),
-            if told.speaks_of_money() {
+            if told.speaks_of_money() && !withdrawn {
                 told.weight().grouped()
             } else {
                 "—".to_owned()

@@ -1,6 +1,8 @@
 //! What a mail says of each detector, in Chinese and English: what happened, by which rule, what to
 //! do; and the labels around it.
 //!
+//! What is over, and what was never due, accuses nobody and demands nothing: it has words of its own.
+//!
 //! A match of numbers alone is weak evidence (contract section 5): under grade C of
 //! `deceased-recipient` no word says that the person is dead, and neither does the detector's name.
 
@@ -18,6 +20,17 @@ pub enum Topic {
     NumberMatch,
 }
 
+/// How an alert stands when it is told: whether a mail speaks of now, of the past, or takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The condition holds.
+    Open,
+    /// It held, and holds no more.
+    Cleared,
+    /// The alert was never due.
+    Withdrawn,
+}
+
 /// The text around an alert.
 #[derive(Debug)]
 pub struct Labels {
@@ -30,6 +43,7 @@ pub struct Labels {
     pub item: &'static str,
     pub amount: &'static str,
     pub peak: &'static str,
+    pub was_told: &'static str,
     pub since: &'static str,
     pub until: &'static str,
     pub episodes: &'static str,
@@ -39,7 +53,9 @@ pub struct Labels {
     pub change: &'static str,
     pub cause: &'static str,
     pub details: &'static str,
+    pub told_details: &'static str,
     pub evidence: &'static str,
+    pub told_evidence: &'static str,
     pub id: &'static str,
     pub told: &'static str,
     pub open: &'static str,
@@ -60,6 +76,7 @@ static ZH: Labels = Labels {
     item: "项目",
     amount: "涉及金额",
     peak: "最高金额",
+    was_told: "曾通知金额",
     since: "始于",
     until: "解除于",
     episodes: "出现次数",
@@ -69,7 +86,9 @@ static ZH: Labels = Labels {
     change: "变化",
     cause: "引起变化的记录",
     details: "计算与明细",
+    told_details: "曾通知的明细（已不作数）",
     evidence: "证据记录",
+    told_evidence: "曾引用的记录",
     id: "预警编号",
     told: "发出时间",
     open: "持续中",
@@ -91,6 +110,7 @@ static EN: Labels = Labels {
     item: "Item",
     amount: "At stake",
     peak: "Highest",
+    was_told: "Had been told",
     since: "Since",
     until: "Cleared on",
     episodes: "Episodes",
@@ -100,7 +120,9 @@ static EN: Labels = Labels {
     change: "What changed",
     cause: "Record that did it",
     details: "Arithmetic and details",
+    told_details: "Details that had been told, and no longer stand",
     evidence: "Evidence",
+    told_evidence: "Records it had named",
     id: "Alert",
     told: "Told at",
     open: "open",
@@ -133,11 +155,113 @@ impl Topic {
         }
     }
 
-    /// What is the case, with `{who}`, `{region}`, `{period}`, `{item}` and `{amount}` to be put in.
-    pub const fn sentence(self, language: Language) -> &'static str {
-        match language {
-            Language::Zh => self.sentence_zh(),
-            Language::En => self.sentence_en(),
+    /// What is or was the case, with `{who}`, `{region}`, `{period}`, `{item}` and `{amount}` to be
+    /// put in; of what is over also `{until}`, of what is taken back `{name}`, `{what}` and `{by}`.
+    pub const fn sentence(self, standing: Standing, language: Language) -> &'static str {
+        match (standing, language) {
+            (Standing::Open, Language::Zh) => self.sentence_zh(),
+            (Standing::Open, Language::En) => self.sentence_en(),
+            (Standing::Cleared, Language::Zh) => self.cleared_zh(),
+            (Standing::Cleared, Language::En) => self.cleared_en(),
+            (Standing::Withdrawn, Language::Zh) => {
+                "预警撤回：{by}表明，关于{what}的“{name}”预警本不应发出。"
+            }
+            (Standing::Withdrawn, Language::En) => {
+                "Withdrawn: the alert \"{name}\" on {what} was never due, as {by} shows."
+            }
+        }
+    }
+
+    const fn cleared_zh(self) -> &'static str {
+        match self {
+            Topic::NumberMatch => {
+                "人员 {who} 的号码曾与一条死亡登记相同，姓名未能印证，该登记月份之后的发放最高 {amount}；预警已于 {until} 解除。"
+            }
+            Topic::Plain(detector) => match detector {
+                Detector::Arrears => {
+                    "单位 {who} {period} 申报的费款曾逾期未缴足，最高 {amount}，已于 {until} 解除。"
+                }
+                Detector::DeceasedRecipient => {
+                    "人员 {who} 登记死亡月份之后曾有待遇发放，最高 {amount}，已于 {until} 解除。"
+                }
+                Detector::DuplicatePayout => {
+                    "人员 {who} {period} 的 {item} 曾重复发放，最高 {amount}，已于 {until} 解除。"
+                }
+                Detector::IncompleteFeed => {
+                    "{region} 的数据 {item} 曾与日结不符，已于 {until} 解除。"
+                }
+                Detector::LateRemittance => {
+                    "{region} {period} 征收的费款曾逾期未划足，最高 {amount}，已于 {until} 解除。"
+                }
+                Detector::MissedPayout => {
+                    "人员 {who} {period} 的待遇曾逾期未发，约 {amount}，已于 {until} 解除。"
+                }
+                Detector::SilentFeed => "{region} 的数据 {item} 曾中断，已于 {until} 解除。",
+                Detector::StalledSubsidy => {
+                    "补助 {who}（{region}）曾在国库逾期滞留，最高 {amount}，已于 {until} 解除。"
+                }
+                Detector::UnauthorisedItem => {
+                    "{region} {period} 曾以政策未列的项目 {item} 列支，最高 {amount}，已于 {until} 解除。"
+                }
+                Detector::Undeclared => {
+                    "单位 {who} {period} 曾逾期未申报，推定金额最高 {amount}，已于 {until} 解除。"
+                }
+                Detector::UnderDeclaredBase => {
+                    "单位 {who} {period} 申报的缴费基数曾低于按工资测算的数额，差额最高 {amount}，已于 {until} 解除。"
+                }
+            },
+        }
+    }
+
+    const fn cleared_en(self) -> &'static str {
+        match self {
+            Topic::NumberMatch => {
+                "Over since {until}: the number of person {who} had equalled that of a death record, and no name \
+                 confirmed it; paid for months after that record's month was at most {amount}."
+            }
+            Topic::Plain(detector) => match detector {
+                Detector::Arrears => {
+                    "Over since {until}: enterprise {who} had been behind with what it declared for {period}, by \
+                     at most {amount}."
+                }
+                Detector::DeceasedRecipient => {
+                    "Over since {until}: benefits had been paid to person {who} for months after the registered \
+                     death, at most {amount}."
+                }
+                Detector::DuplicatePayout => {
+                    "Over since {until}: person {who} had been paid {item} for {period} more than once, at most \
+                     {amount} beyond the one payout."
+                }
+                Detector::IncompleteFeed => {
+                    "Over since {until}: the feed {item} of {region} had not agreed with its day close."
+                }
+                Detector::LateRemittance => {
+                    "Over since {until}: {region} had been late in remitting what it collected in {period}, by \
+                     at most {amount}."
+                }
+                Detector::MissedPayout => {
+                    "Over since {until}: person {who} had been without the benefit for {period}, about {amount}."
+                }
+                Detector::SilentFeed => {
+                    "Over since {until}: the feed {item} of {region} had been silent."
+                }
+                Detector::StalledSubsidy => {
+                    "Over since {until}: subsidy {who} ({region}) had stayed in the treasury too long, at most \
+                     {amount}."
+                }
+                Detector::UnauthorisedItem => {
+                    "Over since {until}: {region} had paid for {period} under {item}, which the policy did not \
+                     list, at most {amount}."
+                }
+                Detector::Undeclared => {
+                    "Over since {until}: enterprise {who} had been late in declaring {period}, presumably at most \
+                     {amount}."
+                }
+                Detector::UnderDeclaredBase => {
+                    "Over since {until}: enterprise {who} had declared a base for {period} below what its wages \
+                     implied; the contributions differed by at most {amount}."
+                }
+            },
         }
     }
 
@@ -242,7 +366,7 @@ impl Topic {
             }
             Topic::Plain(detector) => match detector {
                 Detector::Arrears => {
-                    "用人单位应当按时足额缴纳社会保险费；逾期的责令限期缴纳，并自欠缴之日起按日加收滞纳金（社会保险法第六十条、第六十三条、第八十六条）。"
+                    "用人单位应当按时足额缴纳社会保险费，逾期的按日加收滞纳金（社会保险法第六十条、第六十三条、第八十六条）。"
                 }
                 Detector::DeceasedRecipient => {
                     "养老金发至死亡当月，单位或亲属应在二十个工作日内告知经办机构（社会保险经办条例）；多领的应当退回（社会保险法第八十八条）。"
@@ -283,8 +407,8 @@ impl Topic {
             }
             Topic::Plain(detector) => match detector {
                 Detector::Arrears => {
-                    "Contributions are to be paid on time and in full; who does not is ordered to pay, with a \
-                     surcharge by the day (Social Insurance Law, art. 60, 63, 86)."
+                    "Contributions are to be paid on time and in full; what is late bears a surcharge by the \
+                     day (Social Insurance Law, art. 60, 63, 86)."
                 }
                 Detector::DeceasedRecipient => {
                     "A pension is due through the month of death, of which employer or family tell the agency \
@@ -328,10 +452,50 @@ impl Topic {
     }
 
     /// What the reader is to do, and what to rule out first.
-    pub const fn action(self, language: Language) -> &'static str {
-        match language {
-            Language::Zh => self.action_zh(),
-            Language::En => self.action_en(),
+    pub const fn action(self, standing: Standing, language: Language) -> &'static str {
+        match (standing, language) {
+            (Standing::Open, Language::Zh) => self.action_zh(),
+            (Standing::Open, Language::En) => self.action_en(),
+            (Standing::Cleared, language) => self.closing(language),
+            (Standing::Withdrawn, language) => self.undoing(language),
+        }
+    }
+
+    /// What is left to do of what is over.
+    const fn closing(self, language: Language) -> &'static str {
+        match (self, language) {
+            (Topic::Plain(Detector::Arrears), Language::Zh) => {
+                "本事项无需再处理，为此开办而未了的工作请办结；另请核对是否尚有滞纳金（见明细）。"
+            }
+            (Topic::Plain(Detector::Arrears), Language::En) => {
+                "Nothing but to close what work was opened on it, and to check whether a late-payment surcharge \
+                 remains (see the details)."
+            }
+            (Topic::Plain(Detector::SilentFeed), Language::Zh) => {
+                "本事项无需再处理，为此开办而未了的工作请办结。依赖此数据的缺失类预警已恢复更新。"
+            }
+            (Topic::Plain(Detector::SilentFeed), Language::En) => {
+                "Nothing but to close what work was opened on it. Alerts of absence that rest on this feed go on."
+            }
+            (_, Language::Zh) => "本事项无需再处理，为此开办而未了的工作请办结。",
+            (_, Language::En) => "Nothing but to close what work was opened on it.",
+        }
+    }
+
+    /// What is to be done about an alert that was never due.
+    const fn undoing(self, language: Language) -> &'static str {
+        match (self, language) {
+            (Topic::NumberMatch | Topic::Plain(Detector::DeceasedRecipient), Language::Zh) => {
+                "请中止据此采取的一切措施，已经采取的请恢复原状，并告知有关各方；已暂停待遇的，请立即恢复。"
+            }
+            (Topic::NumberMatch | Topic::Plain(Detector::DeceasedRecipient), Language::En) => {
+                "Stop any step taken on it, undo what was done, and tell whoever was approached. A benefit that \
+                 was suspended on it is to be resumed at once."
+            }
+            (_, Language::Zh) => "请中止据此采取的一切措施，已经采取的请恢复原状，并告知有关各方。",
+            (_, Language::En) => {
+                "Stop any step taken on it, undo what was done, and tell whoever was approached."
+            }
         }
     }
 
@@ -439,6 +603,16 @@ const fn english(detector: Detector) -> &'static str {
         Detector::UnauthorisedItem => "unauthorised item",
         Detector::Undeclared => "undeclared",
         Detector::UnderDeclaredBase => "under-declared base",
+    }
+}
+
+/// By what an alert is taken back, for `{by}`.
+pub fn taken_back_by(fact: Option<&str>, language: Language) -> String {
+    match (fact, language) {
+        (Some(fact), Language::Zh) => format!("记录 {fact} "),
+        (Some(fact), Language::En) => format!("record {fact}"),
+        (None, Language::Zh) => "按现有全部记录重新计算的结果".to_owned(),
+        (None, Language::En) => "a new reading of all records".to_owned(),
     }
 }
 
