@@ -2,9 +2,12 @@
 //!
 //! Promise: each telling is on the topic at least once, a repeat with identical bytes; of one alert,
 //! a later telling comes after an earlier one. Rows leave the outbox once the brokers have
-//! acknowledged them; while they do not, the outbox waits, and detection goes on.
+//! acknowledged them; while they do not, the outbox waits, and detection goes on. The two topics are
+//! independent: dead letters never delay an alert. A dead letter that is too large for its topic is
+//! published with its record cut, so that it is known and nothing waits behind it.
 //! What the records look like: `docs/alerts-topic.md`.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +29,10 @@ use crate::life::EventKind;
 use crate::metrics::Metrics;
 use crate::store::{StoreError, Telling, TopicQueue};
 
-/// Rows that are under way at once.
+/// Alerts that are under way at once.
 const BATCH: usize = 1_000;
+/// Dead letters that are under way at once: one may be over a mebibyte.
+const LETTERS: usize = 100;
 /// Looked for rows at least so often, should a wake-up be missed.
 const POLL: Duration = Duration::from_secs(1);
 /// After a failure; doubled up to the maximum.
@@ -40,6 +45,8 @@ const VALUE_MAX: usize = 900_000;
 const MESSAGE_BYTES_MAX: &str = "4194304";
 /// Facts named in a trimmed value.
 const EVIDENCE_MAX: usize = 1_000;
+/// Bytes of the record in a dead letter that is cut: enough to see what it is.
+const RAW_CUT: usize = 1_024;
 
 /// The names of the topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,21 +69,25 @@ impl Default for TopicNames {
 /// Why rows stay in the outbox for now.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// The brokers did not acknowledge.
+    /// The brokers did not acknowledge. The text holds the cause, which the error of the library
+    /// repeats as its own source.
     #[error("the brokers did not take a record for the alerts or dead-letter topic: {0}")]
-    Kafka(#[from] KafkaError),
+    Kafka(KafkaError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
+impl From<KafkaError> for PublishError {
+    fn from(error: KafkaError) -> PublishError {
+        PublishError::Kafka(error)
+    }
+}
+
 /// Empties the outboxes of the topics.
 pub struct Publisher {
-    config: ClientConfig,
-    producer: FutureProducer,
-    queue: Blocking<TopicQueue>,
-    topics: TopicNames,
-    metrics: Arc<Metrics>,
+    alerts: Lane,
+    dead_letters: Lane,
 }
 
 impl Publisher {
@@ -88,102 +99,207 @@ impl Publisher {
         metrics: Arc<Metrics>,
     ) -> Result<Publisher, PublishError> {
         let config = producer_config(connection);
+        let queue = Arc::new(Blocking::new(queue));
+        let lane = |kind, topic| -> Result<Lane, PublishError> {
+            Ok(Lane {
+                kind,
+                producer: config.create()?,
+                config: config.clone(),
+                queue: Arc::clone(&queue),
+                topic,
+                metrics: Arc::clone(&metrics),
+            })
+        };
         Ok(Publisher {
-            producer: config.create()?,
-            config,
-            queue: Blocking::new(queue),
-            topics,
-            metrics,
+            alerts: lane(Kind::Alerts, topics.alerts)?,
+            dead_letters: lane(Kind::DeadLetters, topics.dead_letter)?,
         })
     }
 
     /// Publishes whatever is committed, until `stop` turns true; what is under way then is awaited.
     /// `wake` is rung by the store.
     pub async fn run(
-        mut self,
+        self,
         wake: Arc<Notify>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), PublishError> {
+        let bells = [Notify::new(), Notify::new()];
+        let both = async {
+            tokio::try_join!(
+                self.alerts.run(&bells[0], stop.clone()),
+                self.dead_letters.run(&bells[1], stop),
+            )
+        };
+        tokio::select! {
+            ended = both => ended.map(|((), ())| ()),
+            never = ring_on(&wake, &bells) => match never {},
+        }
+    }
+}
+
+/// Rings all `bells` whenever `wake` is rung, which wakes one listener only.
+async fn ring_on(wake: &Notify, bells: &[Notify]) -> Infallible {
+    loop {
+        wake.notified().await;
+        bells.iter().for_each(Notify::notify_one);
+    }
+}
+
+/// Which outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Alerts,
+    DeadLetters,
+}
+
+/// One outbox and its topic. Each has a producer of its own, so that neither waits for the other.
+struct Lane {
+    kind: Kind,
+    config: ClientConfig,
+    producer: FutureProducer,
+    queue: Arc<Blocking<TopicQueue>>,
+    topic: String,
+    metrics: Arc<Metrics>,
+}
+
+impl Lane {
+    async fn run(
+        mut self,
+        wake: &Notify,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), PublishError> {
         let mut back_off = BACK_OFF;
         while !*stop.borrow_and_update() {
-            let pause = match self.publish().await {
-                Ok(0) => POLL,
-                Ok(_) => {
-                    back_off = BACK_OFF;
-                    continue;
-                }
+            match self.publish().await {
+                Ok(0) => tokio::select! {
+                    () = wake.notified() => {}
+                    () = tokio::time::sleep(POLL) => {}
+                    _ = stop.changed() => {}
+                },
+                Ok(_) => back_off = BACK_OFF,
                 Err(PublishError::Store(error)) if !error.is_retryable() => {
                     return Err(error.into());
                 }
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, retry_in = ?back_off,
-                        "publishing failed, the outbox waits");
+                    tracing::warn!(error = &error as &dyn std::error::Error, topic = self.topic,
+                        retry_in = ?back_off, "publishing failed, the outbox waits");
                     self.renew_if_dead()?;
-                    let pause = back_off;
-                    back_off = (back_off * 2).min(BACK_OFF_MAX);
                     tokio::select! {
-                        () = tokio::time::sleep(pause) => continue,
-                        _ = stop.changed() => break,
+                        () = tokio::time::sleep(back_off) => {}
+                        _ = stop.changed() => {}
                     }
+                    back_off = (back_off * 2).min(BACK_OFF_MAX);
                 }
-            };
-            tokio::select! {
-                () = wake.notified() => {}
-                () = tokio::time::sleep(pause) => {}
-                _ = stop.changed() => {}
             }
         }
         Ok(())
     }
 
-    /// Publishes one batch of each outbox, and says how many rows were acknowledged.
+    /// Publishes one batch, and says how many rows were acknowledged.
     ///
     /// # Errors
     /// The first failure; the rows that were acknowledged besides it are taken out all the same.
-    pub async fn publish(&mut self) -> Result<usize, PublishError> {
-        let (tellings, letters) = self
-            .queue
-            .call(|queue| Ok::<_, StoreError>((queue.tellings(BATCH)?, queue.dead_letters(BATCH)?)))
-            .await?;
-        let mut failure = None;
-        let mut alerts_sent = Vec::with_capacity(tellings.len());
-        for pending in &tellings {
-            let telling = &pending.telling;
-            match self.send_telling(telling) {
-                Ok(delivery) => alerts_sent.push((telling.seq, delivery)),
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
-            }
-        }
-        let mut letters_sent = Vec::with_capacity(letters.len());
-        for pending in &letters {
-            match self.send_dead_letter(&pending.letter) {
-                Ok(delivery) => letters_sent.push((pending.n, delivery)),
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
-            }
-        }
-        let alerts_done = acknowledged(alerts_sent, &mut failure).await;
-        let letters_done = acknowledged(letters_sent, &mut failure).await;
-        let done = alerts_done.len() + letters_done.len();
-        self.metrics
-            .published(alerts_done.len() as u64, letters_done.len() as u64);
+    async fn publish(&self) -> Result<usize, PublishError> {
+        let sent = match self.kind {
+            Kind::Alerts => self.publish_alerts().await?,
+            Kind::DeadLetters => self.publish_dead_letters().await?,
+        };
+        let done = sent.done.len();
         if done > 0 {
+            let (kind, rows) = (self.kind, sent.done);
+            match kind {
+                Kind::Alerts => self.metrics.published(done as u64, 0),
+                Kind::DeadLetters => self.metrics.published(0, done as u64),
+            }
             self.queue
-                .call(move |queue| queue.acknowledge(&alerts_done, &letters_done))
+                .call(move |queue| match kind {
+                    Kind::Alerts => queue.acknowledge(&rows, &[]),
+                    Kind::DeadLetters => queue.acknowledge(&[], &rows),
+                })
                 .await?;
         }
-        match failure {
+        match sent.failure {
             Some(error) => {
                 self.metrics.publish_failed();
                 Err(error.into())
             }
             None => Ok(done),
         }
+    }
+
+    async fn publish_alerts(&self) -> Result<Sent, PublishError> {
+        let tellings = self.queue.call(|queue| queue.tellings(BATCH)).await?;
+        let mut sent = Sent::default();
+        let mut under_way = Vec::with_capacity(tellings.len());
+        for pending in &tellings {
+            match self.send_telling(&pending.telling) {
+                Ok(delivery) => under_way.push((pending.telling.seq, delivery)),
+                Err(error) => {
+                    sent.failed(error);
+                    break;
+                }
+            }
+        }
+        for (seq, delivery) in under_way {
+            match delivered(delivery).await {
+                Ok(()) => sent.done.push(seq),
+                Err(error) => sent.failed(error),
+            }
+        }
+        Ok(sent)
+    }
+
+    async fn publish_dead_letters(&self) -> Result<Sent, PublishError> {
+        let letters = self.queue.call(|queue| queue.dead_letters(LETTERS)).await?;
+        let mut sent = Sent::default();
+        let mut refused = Vec::new();
+        let mut under_way = Vec::with_capacity(letters.len());
+        for pending in &letters {
+            match self.send_dead_letter(&pending.letter, dead_letter_value(&pending.letter)) {
+                Ok(delivery) => under_way.push((pending, delivery)),
+                Err(error) if is_too_large(&error) => refused.push(pending),
+                Err(error) => {
+                    sent.failed(error);
+                    break;
+                }
+            }
+        }
+        for (pending, delivery) in under_way {
+            match delivered(delivery).await {
+                Ok(()) => sent.done.push(pending.n),
+                Err(error) if is_too_large(&error) => refused.push(pending),
+                Err(error) => sent.failed(error),
+            }
+        }
+        for pending in refused {
+            match self.send_refused(&pending.letter).await {
+                Ok(()) => sent.done.push(pending.n),
+                Err(error) => sent.failed(error),
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Sends a dead letter that was refused by itself, since brokers refuse a whole batch for its size;
+    /// and if it is refused again, with its record cut.
+    async fn send_refused(&self, letter: &DeadLetter) -> Result<(), KafkaError> {
+        for value in [dead_letter_value(letter), cut_dead_letter_value(letter)] {
+            let result = match self.send_dead_letter(letter, value) {
+                Ok(delivery) => delivered(delivery).await,
+                Err(error) => Err(error),
+            };
+            match result {
+                Err(error) if is_too_large(&error) => {}
+                result => return result,
+            }
+        }
+        tracing::error!(
+            topic = self.topic,
+            "a dead letter is too large even when cut: raise max.message.bytes of the topic"
+        );
+        Err(KafkaError::MessageProduction(
+            RDKafkaErrorCode::MessageSizeTooLarge,
+        ))
     }
 
     fn send_telling(&self, telling: &Telling) -> Result<DeliveryFuture, KafkaError> {
@@ -198,7 +314,7 @@ impl Publisher {
                 key: "event",
                 value: Some(telling.kind.as_str()),
             });
-        let record = FutureRecord::to(&self.topics.alerts)
+        let record = FutureRecord::to(&self.topic)
             .key(&telling.alert.id)
             .payload(&value)
             .headers(headers);
@@ -207,12 +323,13 @@ impl Publisher {
             .map_err(|(error, _)| error)
     }
 
-    fn send_dead_letter(&self, letter: &DeadLetter) -> Result<DeliveryFuture, KafkaError> {
-        let value = dead_letter_value(letter);
+    fn send_dead_letter(
+        &self,
+        letter: &DeadLetter,
+        value: String,
+    ) -> Result<DeliveryFuture, KafkaError> {
         let key = format!("{}/{}", letter.topic, letter.position);
-        let record = FutureRecord::to(&self.topics.dead_letter)
-            .key(&key)
-            .payload(&value);
+        let record = FutureRecord::to(&self.topic).key(&key).payload(&value);
         self.producer
             .send_result(record)
             .map_err(|(error, _)| error)
@@ -228,23 +345,43 @@ impl Publisher {
     }
 }
 
-/// Waits for all, and returns the names of those that the brokers have.
-async fn acknowledged(
-    sent: Vec<(i64, DeliveryFuture)>,
-    failure: &mut Option<KafkaError>,
-) -> Vec<i64> {
-    let mut done = Vec::with_capacity(sent.len());
-    for (name, delivery) in sent {
-        match delivery.await {
-            Ok(Ok(_)) => done.push(name),
-            Ok(Err((error, _))) => *failure = failure.take().or(Some(error)),
-            Err(_) => {
-                let canceled = KafkaError::MessageProduction(RDKafkaErrorCode::PurgeInflight);
-                *failure = failure.take().or(Some(canceled));
-            }
-        }
+/// What became of a batch.
+#[derive(Default)]
+struct Sent {
+    /// The rows that the brokers have.
+    done: Vec<i64>,
+    /// The first failure.
+    failure: Option<KafkaError>,
+}
+
+impl Sent {
+    fn failed(&mut self, error: KafkaError) {
+        self.failure.get_or_insert(error);
     }
-    done
+}
+
+/// Waits until the brokers have a record.
+async fn delivered(delivery: DeliveryFuture) -> Result<(), KafkaError> {
+    match delivery.await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err((error, _))) => Err(error),
+        Err(_) => Err(KafkaError::MessageProduction(
+            RDKafkaErrorCode::PurgeInflight,
+        )),
+    }
+}
+
+/// Whether a record was refused for its size, by the producer or by the brokers: trying it again, as it
+/// is, does not help.
+fn is_too_large(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::MessageSizeTooLarge
+                | RDKafkaErrorCode::MessageBatchTooLarge
+                | RDKafkaErrorCode::InvalidMessageSize
+        )
+    )
 }
 
 /// The producer's options, each set on purpose.
@@ -277,7 +414,7 @@ fn producer_config(connection: &ClientConfig) -> ClientConfig {
         // JSON packs well, and every broker since 2.1 knows it.
         .set("compression.type", "lz4")
         // Alerts are trimmed below the brokers' default. A dead letter is not: a record of 1 MiB, in base64. What
-        // cannot be sent would hold up all that waits behind it.
+        // the topic refuses is sent again with its record cut.
         .set("message.max.bytes", MESSAGE_BYTES_MAX)
         // One batch of each outbox at most is in the queue.
         .set("queue.buffering.max.messages", "10000")
@@ -364,6 +501,17 @@ fn render(telling: &Telling, evidence: &[String], evidence_count: Option<usize>)
 
 /// The value of a dead letter on its topic: contract section 7.
 pub fn dead_letter_value(letter: &DeadLetter) -> String {
+    render_dead_letter(letter, None)
+}
+
+/// The value of a dead letter that its topic does not take whole: the first bytes of the record, and the
+/// mark `raw_cut`.
+fn cut_dead_letter_value(letter: &DeadLetter) -> String {
+    render_dead_letter(letter, Some(RAW_CUT))
+}
+
+/// With as much of the record as `room` allows, if it is given.
+fn render_dead_letter(letter: &DeadLetter, room: Option<usize>) -> String {
     #[derive(Serialize)]
     struct Record<'a> {
         topic: &'a str,
@@ -371,13 +519,18 @@ pub fn dead_letter_value(letter: &DeadLetter) -> String {
         reason: &'a str,
         field: Option<&'a str>,
         raw: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        raw_cut: Option<bool>,
     }
+    let whole = letter.raw.as_slice();
+    let raw = room.map_or(whole, |room| &whole[..whole.len().min(room)]);
     let record = Record {
         topic: letter.topic.as_str(),
         position: &letter.position,
         reason: &letter.reason,
         field: letter.field.as_deref(),
-        raw: STANDARD.encode(&letter.raw),
+        raw: STANDARD.encode(raw),
+        raw_cut: (raw.len() < whole.len()).then_some(true),
     };
     serde_json::to_string(&record).expect("strings serialise")
 }
