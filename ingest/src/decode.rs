@@ -6,7 +6,7 @@ use domain::{
 };
 
 use crate::fields::Field;
-use crate::json::{self, Slot, Slots};
+use crate::json::{self, Order, Slot, Slots};
 use crate::reason::{Reason, Reject};
 
 /// The greatest size of a record in bytes; a larger one is `too-large`.
@@ -54,6 +54,7 @@ fn padded(code: &[u8]) -> [u8; 8] {
 pub struct Decoder {
     regions: Regions,
     slots: Slots,
+    order: Order,
     scratch: Vec<u8>,
 }
 
@@ -63,6 +64,7 @@ impl Decoder {
         Decoder {
             regions,
             slots: [Slot::Absent; Field::COUNT],
+            order: [Field::Type; 12],
             scratch: Vec::new(),
         }
     }
@@ -76,7 +78,7 @@ impl Decoder {
         if record.len() > RECORD_BYTES_MAX {
             return Err(Reason::TooLarge.into());
         }
-        let scanned = json::scan(record, &mut self.slots, &mut self.scratch);
+        let scanned = json::scan(record, &mut self.slots, &mut self.order, &mut self.scratch);
         // Most records are ASCII, and the scanner has seen that: the others are looked at once more.
         if !matches!(scanned, Ok(true)) && std::str::from_utf8(record).is_err() {
             return Err(Reason::NotUtf8.into());

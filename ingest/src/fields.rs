@@ -82,6 +82,12 @@ impl Field {
         }
     }
 
+    /// The key between its quotes as a number of sixteen bytes, and which of them count.
+    #[inline]
+    pub(crate) fn quoted(self) -> (u128, u128) {
+        QUOTED[self as usize]
+    }
+
     /// The field of a key: one table look-up and one comparison.
     #[inline]
     pub(crate) fn of(key: &[u8]) -> Option<Field> {
@@ -91,6 +97,31 @@ impl Field {
         let same = name.len() == key.len() && name.iter().zip(key).all(|(a, b)| a == b);
         same.then_some(*field)
     }
+}
+
+static QUOTED: [(u128, u128); Field::COUNT] = quoted();
+
+const fn quoted() -> [(u128, u128); Field::COUNT] {
+    let mut table = [(0, 0); Field::COUNT];
+    let mut at = 0;
+    while at < Field::COUNT {
+        let name = Field::ALL[at].as_str().as_bytes();
+        let mut bytes = [0; 16];
+        let mut mask = [0; 16];
+        let mut place = 0;
+        while place < name.len() + 2 {
+            bytes[place] = if 0 < place && place <= name.len() {
+                name[place - 1]
+            } else {
+                b'"'
+            };
+            mask[place] = 0xFF;
+            place += 1;
+        }
+        table[at] = (u128::from_le_bytes(bytes), u128::from_le_bytes(mask));
+        at += 1;
+    }
+    table
 }
 
 const TABLE_SIZE: usize = 64;

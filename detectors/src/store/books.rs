@@ -58,10 +58,17 @@ impl Items {
 struct Index<K> {
     numbers: HashMap<K, u32, FixedState>,
     keys: Vec<K>,
-    heads: Vec<Address>,
+    heads: Vec<Head>,
     /// Books with facts that are not settled.
     dirty: Vec<u32>,
-    is_dirty: Vec<bool>,
+}
+
+/// Where a book begins: side by side, for both are touched by each fact.
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
+    /// The fact that came last.
+    last: Address,
+    is_dirty: bool,
 }
 
 impl<K> Default for Index<K> {
@@ -71,7 +78,6 @@ impl<K> Default for Index<K> {
             keys: Vec::new(),
             heads: Vec::new(),
             dirty: Vec::new(),
-            is_dirty: Vec::new(),
         }
     }
 }
@@ -82,19 +88,9 @@ impl<K: Copy + Eq + Hash> Index<K> {
         *self.numbers.entry(key).or_insert_with(|| {
             let number = u32::try_from(self.keys.len()).expect("fewer than 2^32 books");
             self.keys.push(key);
-            self.heads.push(Address::NONE);
-            self.is_dirty.push(false);
+            self.heads.push(Head::default());
             number
         })
-    }
-
-    #[inline]
-    fn mark(&mut self, number: u32) {
-        let dirty = &mut self.is_dirty[number as usize];
-        if !*dirty {
-            *dirty = true;
-            self.dirty.push(number);
-        }
     }
 }
 
@@ -190,7 +186,7 @@ impl Books {
         fn take<K>(index: &mut Index<K>) -> Vec<u32> {
             let dirty = std::mem::take(&mut index.dirty);
             for number in &dirty {
-                index.is_dirty[*number as usize] = false;
+                index.heads[*number as usize].is_dirty = false;
             }
             dirty
         }
@@ -227,12 +223,15 @@ impl Books {
         let (key, head) = match shelf {
             Shelf::Person => (
                 u128::from(self.persons.keys[at]),
-                &mut self.persons.heads[at],
+                &mut self.persons.heads[at].last,
             ),
-            Shelf::Enterprise => (self.enterprises.keys[at], &mut self.enterprises.heads[at]),
+            Shelf::Enterprise => (
+                self.enterprises.keys[at],
+                &mut self.enterprises.heads[at].last,
+            ),
             Shelf::Transfer => (
                 u128::from(self.transfers.keys[at]),
-                &mut self.transfers.heads[at],
+                &mut self.transfers.heads[at].last,
             ),
         };
         let bench = &mut self.bench;
@@ -273,8 +272,11 @@ fn put<K: Copy + Eq + Hash>(
     item: ItemId,
 ) {
     let head = &mut index.heads[number as usize];
-    *head = log.append(*head, packed, item);
-    index.mark(number);
+    head.last = log.append(head.last, packed, item);
+    if !head.is_dirty {
+        head.is_dirty = true;
+        index.dirty.push(number);
+    }
 }
 
 fn item_name<'a>(items: &'a Items, fact: Packed<'_>) -> &'a str {
