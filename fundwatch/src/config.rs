@@ -136,15 +136,8 @@ impl Config {
         let text = std::fs::read_to_string(path).map_err(|error| {
             ConfigErrors(vec![format!("{name}: cannot read the file: {error}")])
         })?;
-        let mut config: Config = toml::from_str(&text).map_err(|error| {
-            let line = error
-                .span()
-                .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            ConfigErrors(vec![format!(
-                "{name}:{line}: {}",
-                error.message().replace('\n', "; ")
-            )])
-        })?;
+        let mut config = read(&text)
+            .map_err(|(line, fault)| ConfigErrors(vec![format!("{name}:{line}: {fault}")]))?;
         config.resolve(path.parent().unwrap_or(Path::new(".")));
         let mut faults = config.faults();
         let policy = Policy::load(&config.policy).map_err(|errors| faults.push(errors.to_string()));
@@ -284,6 +277,23 @@ impl Config {
             None => Ok(identity_of_environment()),
         }
     }
+}
+
+/// Reads the text; what is wrong comes with its line, and with its key where it has one.
+fn read(text: &str) -> Result<Config, (usize, String)> {
+    let fault = |key: String, error: toml::de::Error| {
+        let line = error
+            .span()
+            .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        let message = error.message().replace('\n', "; ");
+        match key.as_str() {
+            "" | "." => (line, message),
+            key => (line, format!("{key}: {message}")),
+        }
+    };
+    let table = toml::Deserializer::parse(text).map_err(|error| fault(String::new(), error))?;
+    serde_path_to_error::deserialize(table)
+        .map_err(|error| fault(error.path().to_string(), error.into_inner()))
 }
 
 /// What alert ids are made with where no file says.
