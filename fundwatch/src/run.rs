@@ -1,5 +1,6 @@
 //! `fundwatch run`: the daemon on Kafka.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -345,20 +346,33 @@ impl RecordSource for KafkaSource {
 }
 
 /// The partitions that a worker reads: each from its beginning, and up to where it was at the start.
+///
+/// The longest are dealt first, each to the worker that has least to read: regions differ much in size, and
+/// so do feeds. What a partition held so far is the best guess at what it will hold.
 fn share(partitions: &[Partition], worker: usize, workers: usize) -> Vec<(Topic, i32, i64, i64)> {
-    partitions
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| at % workers == worker)
-        .map(|(_, partition)| {
-            (
+    let mut longest_first: Vec<&Partition> = partitions.iter().collect();
+    longest_first.sort_by_key(|partition| {
+        let length = partition.high - partition.low;
+        (Reverse(length), partition.topic, partition.partition)
+    });
+    let mut to_read = vec![0; workers];
+    let mut share = Vec::new();
+    for partition in longest_first {
+        let least = (0..workers)
+            .min_by_key(|worker| to_read[*worker])
+            .unwrap_or_default();
+        // Those that are empty are dealt in turn.
+        to_read[least] += (partition.high - partition.low).max(1);
+        if least == worker {
+            share.push((
                 partition.topic,
                 partition.partition,
                 partition.low,
                 partition.high,
-            )
-        })
-        .collect()
+            ));
+        }
+    }
+    share
 }
 
 /// Asks the broker until it answers; `None` if the program is to stop meanwhile.
@@ -446,4 +460,30 @@ fn check_offsets(partitions: &[Partition], store: &Store, accept_gap: bool) -> R
         tracing::warn!(topic = %partition.topic, partition = partition.partition, low = partition.low, "the beginning of a feed is gone; going on without it, as configured");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_partition_is_read_once_and_none_reads_much_more_than_another() {
+        let lengths = [90, 40, 30, 20, 10, 0, 0, 0];
+        let partitions: Vec<Partition> = (0..)
+            .zip(lengths)
+            .map(|(partition, length)| Partition {
+                topic: Topic::AgencyPayout,
+                partition,
+                low: 5,
+                high: 5 + length,
+            })
+            .collect();
+        let shares = [0, 1].map(|worker| share(&partitions, worker, 2));
+        let numbers = |share: &[(Topic, i32, i64, i64)]| -> Vec<i32> {
+            share.iter().map(|(_, partition, ..)| *partition).collect()
+        };
+        // 90 + 10 against 40 + 30 + 20, and the empty ones to whoever has less.
+        assert_eq!(numbers(&shares[0]), [0, 4]);
+        assert_eq!(numbers(&shares[1]), [1, 2, 3, 5, 6, 7]);
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use ingest::kafka::Connection;
+use ingest::kafka::{self, Connection};
+use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use rules::Policy;
 use simulate::{FeedFiles, Irregularities, Line, Options, Truth};
 
@@ -15,6 +17,9 @@ use crate::cli;
 use crate::failure::{Failure, say};
 use crate::progress;
 use crate::topics::MESSAGE_BYTES_MAX;
+
+/// How long the broker may take to say what there is.
+const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(arguments: &cli::Simulate) -> Result<(), Failure> {
@@ -103,7 +108,11 @@ fn to_kafka(
     connection: &Connection,
     rate: Option<u64>,
 ) -> Result<Truth, Failure> {
-    let producer: ThreadedProducer<DefaultProducerContext> = connection
+    // A broker that is not there, or has no such topics, is told at once, and not when the queue is full.
+    kafka::partitions(connection, BROKER_ANSWERS_WITHIN)
+        .with_context(|| format!("cannot send to the broker at `{}`", connection.bootstrap))?;
+    let refused = Refused::default();
+    let producer: ThreadedProducer<Refused> = connection
         .client()
         // Nothing lost, nothing twice, and the order of a region kept, whatever the network does.
         .set("enable.idempotence", "true")
@@ -116,7 +125,8 @@ fn to_kafka(
         .set("queue.buffering.max.messages", "500000")
         // The Java clients' way from key to partition, so that all producers agree.
         .set("partitioner", "murmur2")
-        .create()
+        .set("message.timeout.ms", "60000")
+        .create_with_context(refused.clone())
         .context("cannot make a producer")?;
     let bar = progress::count("records");
     let mut pacer = rate.map(Pacer::new);
@@ -125,18 +135,47 @@ fn to_kafka(
         if let Some(pacer) = &mut pacer {
             pacer.wait();
         }
+        refused.check()?;
         send(&producer, connection, line)
     });
-    let truth = sent.map_err(|error| simulation_failure(error, connection.bootstrap.clone()))?;
+    let failed = |error| simulation_failure(error, connection.bootstrap.clone());
+    let truth = sent.map_err(failed)?;
     producer
-        .flush(Duration::from_secs(60))
-        .context("the broker did not take everything within a minute")?;
+        .flush(Duration::from_secs(90))
+        .context("the broker did not take everything in time")?;
+    refused.check().map_err(failed)?;
     bar.finish_and_clear();
     Ok(truth)
 }
 
+/// The first record that the broker did not take: what was sent is then not what was simulated.
+#[derive(Clone, Default)]
+struct Refused(Arc<OnceLock<KafkaError>>);
+
+impl Refused {
+    fn check(&self) -> io::Result<()> {
+        match self.0.get() {
+            None => Ok(()),
+            Some(error) => Err(io::Error::other(error.clone())),
+        }
+    }
+}
+
+impl ClientContext for Refused {}
+
+impl ProducerContext for Refused {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, delivered: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = delivered {
+            // Only the first counts.
+            let _ = self.0.set(error.clone());
+        }
+    }
+}
+
 fn send(
-    producer: &ThreadedProducer<DefaultProducerContext>,
+    producer: &ThreadedProducer<Refused>,
     connection: &Connection,
     line: Line<'_>,
 ) -> io::Result<()> {
@@ -149,6 +188,7 @@ fn send(
             Ok(()) => return Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                 record = back;
+                producer.context().check()?;
                 std::thread::sleep(Duration::from_millis(1));
             }
             Err((error, _)) => return Err(io::Error::other(error)),

@@ -127,12 +127,19 @@ pub fn partitions(connection: &Connection, within: Duration) -> Result<Vec<Parti
 /// The partitions could not be listed.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
-    /// The broker does not answer, or refuses.
+    /// The broker does not answer, or refuses. The text holds the cause, which the error of the
+    /// library repeats as its own source.
     #[error("the broker cannot be asked: {0}")]
-    Broker(#[from] KafkaError),
+    Broker(KafkaError),
     /// A topic is missing.
     #[error("there is no topic `{0}`: create the topics with `fundwatch topics create`")]
     NoTopic(String),
+}
+
+impl From<KafkaError> for ListError {
+    fn from(error: KafkaError) -> ListError {
+        ListError::Broker(error)
+    }
 }
 
 /// One record as it came.
@@ -194,9 +201,10 @@ const BATCH: usize = 2048;
 
 /// Reads assigned partitions.
 pub struct KafkaReader {
-    consumer: BaseConsumer,
     connection: Connection,
     queue: Queue,
+    /// Whose the queue is: fetches as long as it is kept.
+    _consumer: BaseConsumer,
     slots: Vec<*mut sys::rd_kafka_message_t>,
 }
 
@@ -229,15 +237,14 @@ impl KafkaReader {
             assignment.add_partition_offset(&name, *partition, Offset::Offset(*offset))?;
         }
         consumer.assign(&assignment)?;
-        // SAFETY: the handle is alive as long as `consumer`, which outlives the queue (field order is
-        // not relied on: librdkafka counts references to a queue).
+        // SAFETY: the handle is alive as long as `consumer`, which goes after the queue.
         let queue =
             Queue(unsafe { sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) });
         assert!(!queue.0.is_null(), "a consumer has a queue");
         Ok(KafkaReader {
-            consumer,
             connection: connection.clone(),
             queue,
+            _consumer: consumer,
             slots: vec![ptr::null_mut(); BATCH],
         })
     }
@@ -296,17 +303,6 @@ impl KafkaReader {
             }
         }
         failed.map_or(Ok(records), Err)
-    }
-
-    /// The offsets between which a partition has records now.
-    pub fn watermarks(
-        &self,
-        topic: Topic,
-        partition: i32,
-        within: Duration,
-    ) -> Result<(i64, i64), KafkaError> {
-        self.consumer
-            .fetch_watermarks(&self.connection.topic_name(topic), partition, within)
     }
 
     fn error(&self, message: &Message<'_>, code: sys::rd_kafka_resp_err_t) -> ConsumeError {

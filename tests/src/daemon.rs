@@ -120,7 +120,9 @@ impl Daemon {
 pub struct Metrics(BTreeMap<String, u64>);
 
 impl Metrics {
-    fn parse(text: &str) -> Self {
+    /// Of the text of a page of metrics.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let values = lines.filter_map(|line| {
             let (name, value) = line.rsplit_once(' ')?;

@@ -1,8 +1,12 @@
 //! The project's own tools, started as `cargo xtask`.
 //!
-//! They look at the program from outside, and use none of its crates.
+//! They look at the program from outside: the only crate of the project that they use is that of its tests.
 
 mod bench;
+mod figures;
+mod live;
+mod program;
+mod report;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -19,10 +23,13 @@ struct Cli {
 enum Tool {
     /// Measure the release build, and print tables in Markdown for docs/benchmarks.md.
     Bench(bench::Arguments),
+    /// Measure the release build of the daemon on a real broker: a backlog, and the time from record to alert.
+    Live(live::Arguments),
 }
 
 fn main() -> Result<()> {
     match Cli::parse().tool {
         Tool::Bench(arguments) => bench::run(&arguments),
+        Tool::Live(arguments) => live::run(&arguments),
     }
 }

@@ -197,20 +197,6 @@ impl Books {
         }
     }
 
-    /// How many books a shelf has.
-    pub fn count(&self, shelf: Shelf) -> usize {
-        match shelf {
-            Shelf::Person => self.persons.keys.len(),
-            Shelf::Enterprise => self.enterprises.keys.len(),
-            Shelf::Transfer => self.transfers.keys.len(),
-        }
-    }
-
-    /// Bytes of facts kept, indexes aside.
-    pub fn bytes(&self) -> usize {
-        self.log.bytes()
-    }
-
     /// Settles a book: tells `newcomer` what became of each fact that was put since the last time,
     /// takes redeliveries and conflicts out of the book, and returns what is left.
     pub fn settle(

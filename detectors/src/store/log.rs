@@ -85,11 +85,6 @@ impl FactLog {
         Packed::set_counted(&mut self.bytes_from_mut(address)[LINK..]);
     }
 
-    /// Bytes used.
-    pub fn bytes(&self) -> usize {
-        self.segments.len().saturating_sub(1) * SEGMENT_BYTES + self.used
-    }
-
     #[inline]
     fn bytes_from(&self, address: Address) -> &[u8] {
         let (segment, at) = split(address);

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Bench, measure, report};
+use super::{Bench, measure};
+use crate::report::progress;
 
 /// The policy that the feeds are simulated and judged with, below the project's folder.
 pub const POLICY: &str = "rules/policies/huangshan.toml";
@@ -34,7 +35,7 @@ impl Feeds {
     pub fn simulated(bench: &Bench, records: u64) -> Result<Self> {
         let folder = bench.scratch.join(format!("feeds-{records}"));
         if !folder.exists() {
-            report::progress(&format!("simulating {records} records"));
+            progress(&format!("simulating {records} records"));
             let half = bench.scratch.join("feeds-half");
             let mut command = Command::new(&bench.program);
             command

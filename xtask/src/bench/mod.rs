@@ -4,7 +4,6 @@
 //! counts is the median. Feeds are simulated once for each size and kept.
 
 mod feeds;
-mod figures;
 mod measure;
 mod parse_only;
 mod report;
@@ -16,8 +15,11 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use feeds::Feeds;
-use figures::{Figure, Runs};
 use measure::Measured;
+
+use crate::figures::Runs;
+use crate::program;
+use crate::report::{machine, progress, say};
 
 /// `cargo xtask bench`
 #[derive(Debug, Args)]
@@ -58,12 +60,12 @@ struct Bench {
 /// Measures, and prints the tables.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let bench = Bench::new(arguments)?;
-    report::say(&report::machine(&bench.root));
+    say(&machine(&bench.root));
     let feeds = Feeds::simulated(&bench, arguments.records)?;
-    report::say(&report::throughput(&feeds, &bench.throughput(&feeds)?));
-    report::say(&report::memory(&bench.memory(&feeds)?));
+    say(&report::throughput(&feeds, &bench.throughput(&feeds)?));
+    say(&report::memory(&bench.memory(&feeds)?));
     if !arguments.growth.is_empty() {
-        report::say(&report::growth(&bench.growth(&arguments.growth)?));
+        say(&report::growth(&bench.growth(&arguments.growth)?));
     }
     Ok(())
 }
@@ -74,6 +76,17 @@ struct Throughput {
     parse_only: Runs,
     one_worker: Runs,
     two_workers: Runs,
+}
+
+/// One size of the table of growth.
+#[derive(Debug)]
+pub struct Figure {
+    /// How many records there were.
+    pub records: u64,
+    /// How fast they were read.
+    pub runs: Runs,
+    /// The most memory that any run held.
+    pub peak_bytes: u64,
 }
 
 /// Peak memory, and what a payout adds to it.
@@ -90,20 +103,14 @@ struct Memory {
 
 impl Bench {
     fn new(arguments: &Arguments) -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("..")
-            .canonicalize()?;
-        let target = target_folder(&root)?;
-        let scratch = arguments
-            .scratch
-            .clone()
-            .unwrap_or_else(|| target.join("bench"));
+        let root = program::root()?;
+        let scratch = match &arguments.scratch {
+            Some(scratch) => scratch.clone(),
+            None => program::target_folder(&root)?.join("bench"),
+        };
         std::fs::create_dir_all(&scratch)
             .with_context(|| format!("cannot make `{}`", scratch.display()))?;
-        let program = match &arguments.program {
-            Some(program) => program.canonicalize()?,
-            None => built(&root, &target)?,
-        };
+        let program = program::release(&root, arguments.program.as_deref())?;
         Ok(Self {
             root,
             program,
@@ -128,7 +135,7 @@ impl Bench {
             feeds.records
         );
         for run in 1..=self.runs {
-            report::progress(&format!("run {run} of {}", self.runs));
+            progress(&format!("run {run} of {}", self.runs));
             let parsed = parse_only::parse(&feeds.folder, 2)?;
             measured.parse_only.add(feeds.records, parsed.seconds);
             measured
@@ -142,7 +149,7 @@ impl Bench {
     }
 
     fn memory(&self, feeds: &Feeds) -> Result<Memory> {
-        report::progress("memory");
+        progress("memory");
         let empty = feeds.payouts_only(&self.scratch, 0)?;
         let half = feeds.payouts_only(&self.scratch, feeds.payouts / 2)?;
         let all = feeds.payouts_only(&self.scratch, feeds.payouts)?;
@@ -160,7 +167,7 @@ impl Bench {
     }
 
     fn grown(&self, size: u64) -> Result<Figure> {
-        report::progress(&format!("{size} records"));
+        progress(&format!("{size} records"));
         let feeds = Feeds::simulated(self, size)?;
         parse_only::parse(&feeds.folder, 2)?;
         let mut runs = Runs::default();
@@ -197,25 +204,4 @@ impl Bench {
             .env("FUNDWATCH_ID_KEY", "a key for benchmarks");
         measure::run(&mut command)
     }
-}
-
-fn target_folder(root: &Path) -> Result<PathBuf> {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
-        .current_dir(root)
-        .output()?;
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    let folder = metadata["target_directory"]
-        .as_str()
-        .context("cargo names no target folder")?;
-    Ok(PathBuf::from(folder))
-}
-
-fn built(root: &Path, target: &Path) -> Result<PathBuf> {
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--package", "fundwatch"])
-        .current_dir(root)
-        .status()?;
-    ensure!(status.success(), "the program does not build");
-    Ok(target.join("release/fundwatch"))
 }

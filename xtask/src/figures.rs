@@ -9,17 +9,6 @@ pub struct Runs {
     rates: Vec<f64>,
 }
 
-/// One size of the table of growth.
-#[derive(Debug)]
-pub struct Figure {
-    /// How many records there were.
-    pub records: u64,
-    /// How fast they were read.
-    pub runs: Runs,
-    /// The most memory that any run held.
-    pub peak_bytes: u64,
-}
-
 impl Runs {
     /// Adds a run.
     pub fn add(&mut self, records: u64, seconds: f64) {
