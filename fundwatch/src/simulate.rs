@@ -20,6 +20,7 @@ use crate::topics::MESSAGE_BYTES_MAX;
 
 /// How long the broker may take to say what there is.
 const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Runs the command.
 pub fn run(arguments: &cli::Simulate) -> Result<(), Failure> {
@@ -108,9 +109,7 @@ fn to_kafka(
     connection: &Connection,
     rate: Option<u64>,
 ) -> Result<Truth, Failure> {
-    // A broker that is not there, or has no such topics, is told at once, and not when the queue is full.
-    kafka::partitions(connection, BROKER_ANSWERS_WITHIN)
-        .with_context(|| format!("cannot send to the broker at `{}`", connection.bootstrap))?;
+    await_topics(connection)?;
     let refused = Refused::default();
     let producer: ThreadedProducer<Refused> = connection
         .client()
@@ -146,6 +145,24 @@ fn to_kafka(
     refused.check().map_err(failed)?;
     bar.finish_and_clear();
     Ok(truth)
+}
+
+/// A broker that is not there, or has no such topics, is told now, and not when the queue is full. Topics that
+/// were made a moment ago may lack leaders still.
+fn await_topics(connection: &Connection) -> Result<()> {
+    let deadline = Instant::now() + BROKER_ANSWERS_WITHIN;
+    loop {
+        match kafka::partitions(connection, ASKED_AGAIN_AFTER) {
+            Ok(_) => return Ok(()),
+            Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(100)),
+            Err(error) => {
+                return Err(anyhow!(error).context(format!(
+                    "cannot send to the broker at `{}`",
+                    connection.bootstrap
+                )));
+            }
+        }
+    }
 }
 
 /// The first record that the broker did not take: what was sent is then not what was simulated.
