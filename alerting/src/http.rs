@@ -66,6 +66,11 @@ impl Health {
         self.lock().reasons.clone()
     }
 
+    /// Whether nothing keeps the program from its work.
+    pub fn is_ready(&self) -> bool {
+        self.silence().is_none() && self.lock().reasons.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,7 +108,8 @@ pub async fn serve(
 }
 
 async fn metrics(State(shared): State<Shared>) -> Response {
-    let scrape = tokio::task::spawn_blocking(move || shared.exporter.scrape()).await;
+    let is_ready = shared.health.is_ready();
+    let scrape = tokio::task::spawn_blocking(move || shared.exporter.scrape(is_ready)).await;
     match scrape {
         Ok(Ok(text)) => {
             let format = "text/plain; version=0.0.4; charset=utf-8";

@@ -1,29 +1,28 @@
 //! What Prometheus sees: counted from committed rows, in labels of closed lists only.
 //!
-//! No label ever holds a person, an enterprise, an alert's id or a text from the feeds, so that the
-//! number of series depends on the pool's regions alone.
+//! Names, meanings and labels are those of the catalogue. No label ever holds a person, an
+//! enterprise, an alert's id or a text from the feeds, so that the number of series depends on the
+//! pool's regions alone.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::{BusinessDate, Detector, Severity, State, Topic};
+use catalogue::{Metric, SECONDS};
+use domain::{BusinessDate, Detector, RegionCode, Severity, State, Topic};
 use jiff::Timestamp;
+use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
-use crate::batch::{FeedAsOf, FeedTotals};
+use crate::batch::{EpochBatch, FeedAsOf, FeedTotals, PartitionOffset};
 use crate::life::EventKind;
 use crate::store::{Channel, Committed, Reader, Store, StoreError, Tallies};
 
-/// Seconds, a bucket at the goal of 250 ms among them.
-const SECONDS: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
 /// Days from 1900-01-01 to 1970-01-01.
 const DAYS_TO_1970: i64 = 25_567;
 /// Scrapes in quick succession are given the same text.
@@ -32,24 +31,54 @@ const FRESH: Duration = Duration::from_secs(1);
 /// All metrics of the program, `fundwatch_*`. Cheap to update from any thread.
 pub struct Metrics {
     registry: Registry,
+    ready: IntGauge,
+    regions: IntGaugeVec,
+    calendar_end: Gauge,
+    present: Gauge,
     records: IntCounterVec,
-    alerts: IntGaugeVec,
-    open_yuan: GaugeVec,
-    events: IntCounterVec,
+    last_record: GaugeVec,
+    lag: IntGaugeVec,
     dead_letters: IntCounterVec,
     as_of: GaugeVec,
+    alerts_open: IntGaugeVec,
+    alerts_cleared: IntGaugeVec,
+    open_yuan: GaugeVec,
+    events: IntCounterVec,
     epoch: Gauge,
+    last_commit: Gauge,
     commit_seconds: Histogram,
-    detect_seconds: Histogram,
+    record_seconds: Histogram,
     commits_failed: IntCounter,
     outbox_pending: IntGaugeVec,
     outbox_oldest: GaugeVec,
     mails: IntCounterVec,
-    mails_failed: IntGaugeVec,
+    mails_refused: IntGauge,
     published: IntCounterVec,
     publish_failures: IntCounter,
-    /// The last totals of each partition.
-    totals: Mutex<BTreeMap<(Topic, i32), [u64; 3]>>,
+    store_bytes: IntGauge,
+    store_free_bytes: IntGauge,
+    feeds: Mutex<BTreeMap<(Topic, i32), FeedState>>,
+}
+
+/// How far a partition was when it was last counted.
+#[derive(Default)]
+struct FeedState {
+    /// Records by what became of them, in the order of [`RESULTS`].
+    totals: [u64; 3],
+    /// The first offset that is not committed.
+    next_offset: i64,
+}
+
+/// What a commit is measured by.
+#[derive(Clone, Copy, Debug)]
+pub struct CommitTimes {
+    /// When it was done.
+    pub at: Timestamp,
+    /// How long the store took.
+    pub took: Duration,
+    /// How long ago the epoch's first record was read; `None` of an epoch that had none, or of the
+    /// backlog at the start.
+    pub since_first_record: Option<Duration>,
 }
 
 /// What becomes of an attempt to send a mail, in `fundwatch_mails_total`.
@@ -87,102 +116,46 @@ impl Metrics {
     fn register(version: &str, revision: &str) -> prometheus::Result<Metrics> {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        let build = IntGaugeVec::new(
-            opts("build_info", "Always 1: which program this is."),
-            &["version", "revision"],
-        )?;
-        build.with_label_values(&[version, revision]).set(1);
-        registry.register(Box::new(build))?;
+        let to = &registry;
+        gauges(to, &catalogue::BUILD_INFO)?
+            .with_label_values(&[version, revision])
+            .set(1);
         let metrics = Metrics {
-            records: counters(
-                &registry,
-                "feed_records_total",
-                "Records read since the start of the feeds, by what became of them.",
-                &["topic", "result"],
+            ready: register(to, IntGauge::with_opts(opts(&catalogue::READY)))?,
+            regions: gauges(to, &catalogue::REGION_INFO)?,
+            calendar_end: register(to, Gauge::with_opts(opts(&catalogue::CALENDAR_END)))?,
+            present: register(to, Gauge::with_opts(opts(&catalogue::PRESENT)))?,
+            records: counters(to, &catalogue::FEED_RECORDS)?,
+            last_record: amounts(to, &catalogue::FEED_LAST_RECORD)?,
+            lag: gauges(to, &catalogue::FEED_LAG)?,
+            dead_letters: counters(to, &catalogue::DEAD_LETTERS)?,
+            as_of: amounts(to, &catalogue::AS_OF)?,
+            alerts_open: gauges(to, &catalogue::ALERTS_OPEN)?,
+            alerts_cleared: gauges(to, &catalogue::ALERTS_CLEARED)?,
+            open_yuan: amounts(to, &catalogue::ALERTS_OPEN_YUAN)?,
+            events: counters(to, &catalogue::ALERT_EVENTS)?,
+            epoch: register(to, Gauge::with_opts(opts(&catalogue::EPOCH)))?,
+            last_commit: register(to, Gauge::with_opts(opts(&catalogue::LAST_COMMIT)))?,
+            commit_seconds: histogram(to, &catalogue::COMMIT_SECONDS)?,
+            record_seconds: histogram(to, &catalogue::RECORD_SECONDS)?,
+            commits_failed: register(to, IntCounter::with_opts(opts(&catalogue::COMMIT_FAILURES)))?,
+            outbox_pending: gauges(to, &catalogue::OUTBOX_PENDING)?,
+            outbox_oldest: amounts(to, &catalogue::OUTBOX_OLDEST)?,
+            mails: counters(to, &catalogue::MAILS)?,
+            mails_refused: register(to, IntGauge::with_opts(opts(&catalogue::MAILS_REFUSED)))?,
+            published: counters(to, &catalogue::PUBLISHED)?,
+            publish_failures: register(
+                to,
+                IntCounter::with_opts(opts(&catalogue::PUBLISH_FAILURES)),
             )?,
-            alerts: gauges(
-                &registry,
-                "alerts",
-                "Alerts that are stored and not withdrawn.",
-                &["detector", "severity", "state"],
+            store_bytes: register(to, IntGauge::with_opts(opts(&catalogue::STORE_BYTES)))?,
+            store_free_bytes: register(
+                to,
+                IntGauge::with_opts(opts(&catalogue::STORE_FREE_BYTES)),
             )?,
-            open_yuan: amounts(
-                &registry,
-                "alerts_open_yuan",
-                "Money at stake in open alerts. For looking: the exact amounts are in the store.",
-                &["detector", "region"],
-            )?,
-            events: counters(
-                &registry,
-                "alert_events_total",
-                "Tellings of alerts ever, by kind.",
-                &["kind"],
-            )?,
-            dead_letters: counters(
-                &registry,
-                "dead_letters_total",
-                "Records that could not be accepted, by reason.",
-                &["topic", "reason"],
-            )?,
-            as_of: amounts(
-                &registry,
-                "as_of_timestamp_seconds",
-                "The date of the last day close of a region's feed, as seconds since 1970.",
-                &["topic", "region"],
-            )?,
-            epoch: Gauge::with_opts(opts("epoch", "The epoch that was committed last."))?,
-            commit_seconds: histogram("commit_seconds", "Time to commit an epoch to the store.")?,
-            detect_seconds: histogram(
-                "epoch_detect_seconds",
-                "Time from an epoch's first record to its batch of changes.",
-            )?,
-            commits_failed: IntCounter::with_opts(opts(
-                "commit_failures_total",
-                "Commits that failed and were tried again, e.g. on a full disk.",
-            ))?,
-            outbox_pending: gauges(
-                &registry,
-                "outbox_pending",
-                "Rows that wait to leave the store.",
-                &["channel"],
-            )?,
-            outbox_oldest: amounts(
-                &registry,
-                "outbox_oldest_seconds",
-                "Age of the oldest row that waits; 0 if none does.",
-                &["channel"],
-            )?,
-            mails: counters(
-                &registry,
-                "mails_total",
-                "Attempts to send a mail since the start of the process.",
-                &["result"],
-            )?,
-            mails_failed: gauges(
-                &registry,
-                "mails_refused",
-                "Mails that were given up since the receiving side refused them for good.",
-                &[],
-            )?,
-            published: counters(
-                &registry,
-                "published_total",
-                "Records that the brokers acknowledged since the start of the process.",
-                &["channel"],
-            )?,
-            publish_failures: IntCounter::with_opts(opts(
-                "publish_failures_total",
-                "Batches of which the brokers did not acknowledge everything.",
-            ))?,
-            totals: Mutex::default(),
+            feeds: Mutex::default(),
             registry,
         };
-        let registry = &metrics.registry;
-        registry.register(Box::new(metrics.epoch.clone()))?;
-        registry.register(Box::new(metrics.commit_seconds.clone()))?;
-        registry.register(Box::new(metrics.detect_seconds.clone()))?;
-        registry.register(Box::new(metrics.commits_failed.clone()))?;
-        registry.register(Box::new(metrics.publish_failures.clone()))?;
         metrics.begin_at_zero();
         Ok(metrics)
     }
@@ -195,15 +168,7 @@ impl Metrics {
             }
         }
         for detector in Detector::ALL {
-            for severity in Severity::ALL {
-                for state in [State::Open, State::Cleared] {
-                    self.alerts.with_label_values(&[
-                        detector.as_str(),
-                        severity.as_str(),
-                        state.as_str(),
-                    ]);
-                }
-            }
+            self.alerts_cleared.with_label_values(&[detector.as_str()]);
         }
         for kind in EventKind::ALL {
             self.events.with_label_values(&[kind.as_str()]);
@@ -212,37 +177,78 @@ impl Metrics {
             self.outbox_pending.with_label_values(&[channel.as_str()]);
             self.outbox_oldest.with_label_values(&[channel.as_str()]);
         }
+        for channel in [Channel::AlertsTopic, Channel::DeadLetterTopic] {
+            self.published.with_label_values(&[channel.as_str()]);
+        }
         for result in [MailResult::Sent, MailResult::Retried, MailResult::Failed] {
             self.mails.with_label_values(&[result.as_str()]);
         }
     }
 
+    /// The regions of the pool with their names, and the last day that the policy's calendar knows.
+    /// Alerts of these regions are there from now on, none being open.
+    pub fn pool<'a>(
+        &self,
+        regions: impl IntoIterator<Item = (RegionCode, &'a str)>,
+        calendar_end: Option<BusinessDate>,
+    ) {
+        for (region, name) in regions {
+            self.regions
+                .with_label_values(&[region.as_str(), name])
+                .set(1);
+            for detector in Detector::ALL {
+                self.open_yuan
+                    .with_label_values(&[detector.as_str(), region.as_str()]);
+                for severity in Severity::ALL {
+                    self.alerts_open.with_label_values(&[
+                        detector.as_str(),
+                        region.as_str(),
+                        severity.as_str(),
+                    ]);
+                }
+            }
+        }
+        if let Some(end) = calendar_end {
+            self.calendar_end.set(seconds_of(end));
+        }
+    }
+
     /// Takes over what an earlier process committed.
     pub fn restore(&self, store: &Store) -> Result<(), StoreError> {
-        self.feeds(&store.feed_totals()?);
+        self.feeds(&store.feed_totals()?, None);
         self.as_of(&store.feed_as_of()?);
         self.tallies(store.tallies());
+        if let Some(present) = store.present()? {
+            self.present.set(seconds_of(present));
+        }
         Ok(())
     }
 
-    /// An epoch was committed, `seconds` after the attempt began.
+    /// An epoch was committed.
     pub fn committed(
         &self,
         committed: &Committed,
-        totals: &[FeedTotals],
-        as_of: &[FeedAsOf],
+        batch: &EpochBatch,
         tallies: &Tallies,
-        took: Duration,
+        times: CommitTimes,
     ) {
-        self.feeds(totals);
-        self.as_of(as_of);
+        self.feeds(&batch.feeds, Some(times.at));
+        self.offsets(&batch.offsets);
+        self.as_of(&batch.as_of);
         self.tallies(tallies);
+        if let Some(present) = batch.present {
+            self.present.set(seconds_of(present));
+        }
         #[expect(
             clippy::cast_precision_loss,
             reason = "a gauge; epochs stay far below 2^53"
         )]
         self.epoch.set(committed.epoch as f64);
-        self.commit_seconds.observe(took.as_secs_f64());
+        self.last_commit.set(seconds_at(times.at));
+        self.commit_seconds.observe(times.took.as_secs_f64());
+        if let Some(since) = times.since_first_record {
+            self.record_seconds.observe(since.as_secs_f64());
+        }
     }
 
     /// A commit failed and will be tried again.
@@ -250,9 +256,17 @@ impl Metrics {
         self.commits_failed.inc();
     }
 
-    /// The detectors were done with an epoch.
-    pub fn detected(&self, took: Duration) {
-        self.detect_seconds.observe(took.as_secs_f64());
+    /// How far the broker's partitions go: `(topic, partition, first offset that is not there)`.
+    pub fn ends(&self, ends: impl IntoIterator<Item = (Topic, i32, i64)>) {
+        let feeds = lock(&self.feeds);
+        for (topic, partition, end) in ends {
+            let next = feeds
+                .get(&(topic, partition))
+                .map_or(0, |feed| feed.next_offset);
+            self.lag
+                .with_label_values(&[topic.as_str(), &partition.to_string()])
+                .set(end.saturating_sub(next).max(0));
+        }
     }
 
     /// A mail was tried.
@@ -282,17 +296,22 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    /// For metrics of other parts of the program; their names begin with `fundwatch_`, too.
+    /// For metrics of other parts of the program; their names begin with `fundwatch_`, too, and
+    /// are in the catalogue.
     pub const fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    fn feeds(&self, totals: &[FeedTotals]) {
-        let mut known = lock(&self.totals);
+    /// `at` is when the records were committed, if that was by this process.
+    fn feeds(&self, totals: &[FeedTotals], at: Option<Timestamp>) {
+        let mut known = lock(&self.feeds);
         for feed in totals {
             let rejected = feed.rejected.values().sum();
             let now = [feed.accepted, feed.redelivered, rejected];
-            let before = known.entry((feed.topic, feed.partition)).or_default();
+            let before = &mut known
+                .entry((feed.topic, feed.partition))
+                .or_default()
+                .totals;
             for ((result, now), before) in RESULTS.iter().zip(now).zip(before) {
                 // Counts begin anew where the feeds are read anew, and a counter never falls.
                 self.records
@@ -300,6 +319,21 @@ impl Metrics {
                     .inc_by(now.saturating_sub(*before));
                 *before = now.max(*before);
             }
+            if let Some(at) = at
+                && feed.read > 0
+            {
+                self.last_record
+                    .with_label_values(&[feed.topic.as_str()])
+                    .set(seconds_at(at));
+            }
+        }
+    }
+
+    fn offsets(&self, offsets: &[PartitionOffset]) {
+        let mut known = lock(&self.feeds);
+        for offset in offsets {
+            let key = (offset.topic, offset.partition);
+            known.entry(key).or_default().next_offset = offset.next_offset;
         }
     }
 
@@ -312,10 +346,20 @@ impl Metrics {
     }
 
     fn tallies(&self, tallies: &Tallies) {
-        for ((detector, severity, state), &count) in &tallies.alerts {
-            self.alerts
-                .with_label_values(&[detector.as_str(), severity.as_str(), state.as_str()])
-                .set(i64::try_from(count).unwrap_or(i64::MAX));
+        let mut cleared: BTreeMap<Detector, u64> = BTreeMap::new();
+        for (&(detector, region, severity, state), &count) in &tallies.alerts {
+            match state {
+                State::Open => self
+                    .alerts_open
+                    .with_label_values(&[detector.as_str(), region.as_str(), severity.as_str()])
+                    .set(whole(count)),
+                State::Cleared => *cleared.entry(detector).or_default() += count,
+            }
+        }
+        for (detector, count) in cleared {
+            self.alerts_cleared
+                .with_label_values(&[detector.as_str()])
+                .set(whole(count));
         }
         for ((detector, region), &fen) in &tallies.open_fen {
             self.open_yuan
@@ -342,21 +386,34 @@ impl Metrics {
             let labels = &[channel.as_str()];
             self.outbox_pending
                 .with_label_values(labels)
-                .set(i64::try_from(outbox.pending).unwrap_or(i64::MAX));
+                .set(whole(outbox.pending));
             self.outbox_oldest.with_label_values(labels).set(age);
             if channel == Channel::Mail {
-                self.mails_failed
-                    .with_label_values(&[] as &[&str])
-                    .set(i64::try_from(outbox.failed).unwrap_or(i64::MAX));
+                self.mails_refused.set(whole(outbox.failed));
             }
         }
         Ok(())
+    }
+
+    /// A file that cannot be asked keeps its last size: a scrape is not to fail for it.
+    fn disk(&self, store: &Path) {
+        let files = ["", "-wal", "-shm"].map(|suffix| {
+            let mut name = store.as_os_str().to_owned();
+            name.push(suffix);
+            std::fs::metadata(name).map_or(0, |file| file.len())
+        });
+        self.store_bytes.set(whole(files.iter().sum()));
+        if let Ok(disk) = rustix::fs::statvfs(store) {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            self.store_free_bytes.set(whole(free));
+        }
     }
 }
 
 /// What a scrape is given: the metrics, and the outboxes as they are then.
 pub struct Exporter {
-    metrics: std::sync::Arc<Metrics>,
+    metrics: Arc<Metrics>,
+    store: PathBuf,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     scrape: Mutex<Scrape>,
 }
@@ -380,12 +437,13 @@ pub enum ExportError {
 impl Exporter {
     /// Exports `metrics`, and the outboxes of the store at `store`. `clock` is the wall clock.
     pub fn new(
-        metrics: std::sync::Arc<Metrics>,
+        metrics: Arc<Metrics>,
         store: &Path,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Exporter, StoreError> {
         Ok(Exporter {
             metrics,
+            store: store.to_owned(),
             clock: Box::new(clock),
             scrape: Mutex::new(Scrape {
                 reader: Reader::open(store)?,
@@ -394,15 +452,18 @@ impl Exporter {
         })
     }
 
-    /// The text of a scrape. Reads the store: not to be called on a thread that must not block.
-    pub fn scrape(&self) -> Result<String, ExportError> {
+    /// The text of a scrape; `is_ready` is what `/readyz` says. Reads the store: not to be called on a
+    /// thread that must not block.
+    pub fn scrape(&self, is_ready: bool) -> Result<String, ExportError> {
         let mut scrape = lock(&self.scrape);
         if let Some((made, text)) = &scrape.last
             && made.elapsed() < FRESH
         {
             return Ok(text.clone());
         }
+        self.metrics.ready.set(i64::from(is_ready));
         self.metrics.outboxes(&scrape.reader, (self.clock)())?;
+        self.metrics.disk(&self.store);
         let text = self.metrics.encode()?;
         scrape.last = Some((Instant::now(), text.clone()));
         Ok(text)
@@ -435,46 +496,51 @@ fn seconds_of(date: BusinessDate) -> f64 {
     ((i64::from(date.days()) - DAYS_TO_1970) * 86_400) as f64
 }
 
-fn opts(name: &str, help: &str) -> Opts {
-    Opts::new(name, help).namespace("fundwatch")
+#[expect(
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    reason = "a metric is a float; to the microsecond for ages to come"
+)]
+fn seconds_at(time: Timestamp) -> f64 {
+    time.as_microsecond() as f64 / 1e6
 }
 
-fn counters(
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn opts(metric: &Metric) -> Opts {
+    Opts::new(metric.name, metric.help)
+}
+
+fn labels(metric: &Metric) -> Vec<&'static str> {
+    metric.labels.iter().map(|label| label.as_str()).collect()
+}
+
+fn register<C: Collector + Clone + 'static>(
     registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> prometheus::Result<IntCounterVec> {
-    let metric = IntCounterVec::new(opts(name, help), labels)?;
+    metric: prometheus::Result<C>,
+) -> prometheus::Result<C> {
+    let metric = metric?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
-fn gauges(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> prometheus::Result<IntGaugeVec> {
-    let metric = IntGaugeVec::new(opts(name, help), labels)?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
+fn counters(registry: &Registry, metric: &Metric) -> prometheus::Result<IntCounterVec> {
+    register(registry, IntCounterVec::new(opts(metric), &labels(metric)))
 }
 
-fn amounts(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> prometheus::Result<GaugeVec> {
-    let metric = GaugeVec::new(opts(name, help), labels)?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
+fn gauges(registry: &Registry, metric: &Metric) -> prometheus::Result<IntGaugeVec> {
+    register(registry, IntGaugeVec::new(opts(metric), &labels(metric)))
 }
 
-fn histogram(name: &str, help: &str) -> prometheus::Result<Histogram> {
-    let opts = HistogramOpts::new(name, help).namespace("fundwatch");
-    Histogram::with_opts(opts.buckets(SECONDS.to_vec()))
+fn amounts(registry: &Registry, metric: &Metric) -> prometheus::Result<GaugeVec> {
+    register(registry, GaugeVec::new(opts(metric), &labels(metric)))
+}
+
+fn histogram(registry: &Registry, metric: &Metric) -> prometheus::Result<Histogram> {
+    let opts = HistogramOpts::new(metric.name, metric.help).buckets(SECONDS.to_vec());
+    register(registry, Histogram::with_opts(opts))
 }
 
 #[cfg(test)]
@@ -483,7 +549,6 @@ mod tests {
     use crate::batch::DeadLetter;
     use crate::identity::AlertIdentity;
     use crate::test_kit::{arrears, batch, day, now, recipient, region, routing, update};
-    use std::sync::Arc;
 
     #[test]
     fn a_scrape_tells_what_is_committed() {
@@ -514,21 +579,44 @@ mod tests {
             region: region("341002"),
             closed: day("1970-01-02"),
         });
+        batch.offsets = [(0, 10), (1, 5)]
+            .map(|(partition, next_offset)| PartitionOffset {
+                topic: Topic::CivilDeath,
+                partition,
+                next_offset,
+            })
+            .to_vec();
+        batch.present = Some(day("1970-01-03"));
         let routing = routing([recipient("li@example.org")]);
         for _ in 0..2 {
             let committed = store.commit(&batch, &routing, now()).unwrap();
-            let (totals, as_of) = (&batch.feeds, &batch.as_of);
-            let took = Duration::from_millis(3);
-            metrics.committed(&committed, totals, as_of, store.tallies(), took);
+            let times = CommitTimes {
+                at: now(),
+                took: Duration::from_millis(3),
+                since_first_record: Some(Duration::from_millis(30)),
+            };
+            metrics.committed(&committed, &batch, store.tallies(), times);
         }
+        metrics.pool([(region("341002"), "屯溪区")], Some(day("1970-01-31")));
+        metrics.ends([(Topic::CivilDeath, 0, 12), (Topic::CivilDeath, 1, 5)]);
         let clock = || now() + Duration::from_secs(90);
         let text = Exporter::new(Arc::clone(&metrics), &path, clock)
             .unwrap()
-            .scrape()
+            .scrape(true)
             .unwrap();
         for line in [
-            "fundwatch_alerts{detector=\"arrears\",severity=\"blue\",state=\"open\"} 2",
-            "fundwatch_alerts{detector=\"undeclared\",severity=\"red\",state=\"open\"} 0",
+            "fundwatch_ready 1",
+            "fundwatch_region_info{name=\"屯溪区\",region=\"341002\"} 1",
+            "fundwatch_calendar_end_timestamp_seconds 2592000",
+            "fundwatch_present_timestamp_seconds 172800",
+            "fundwatch_alerts_open{detector=\"arrears\",region=\"341002\",severity=\"blue\"} 2",
+            "fundwatch_alerts_open{detector=\"undeclared\",region=\"341002\",severity=\"red\"} 0",
+            "fundwatch_alerts_cleared{detector=\"arrears\"} 0",
+            "fundwatch_feed_lag_records{partition=\"0\",topic=\"civil.death\"} 2",
+            "fundwatch_feed_lag_records{partition=\"1\",topic=\"civil.death\"} 0",
+            "fundwatch_feed_last_record_timestamp_seconds{topic=\"civil.death\"} 1711958400",
+            "fundwatch_last_commit_timestamp_seconds 1711958400",
+            "fundwatch_record_to_commit_seconds_bucket{le=\"0.05\"} 2",
             "fundwatch_alerts_open_yuan{detector=\"arrears\",region=\"341002\"} 120",
             "fundwatch_alert_events_total{kind=\"raised\"} 2",
             "fundwatch_dead_letters_total{reason=\"bad-date\",topic=\"civil.death\"} 1",
@@ -552,11 +640,76 @@ mod tests {
         assert!(text.contains("kind=\"raised\"} 2"), "{text}");
     }
 
+    /// Whatever is exported is in the catalogue, and the other way round.
+    #[test]
+    fn the_registry_is_the_catalogue() {
+        let metrics = full(&["341002"]);
+        let mut named: Vec<_> = metrics
+            .registry
+            .gather()
+            .iter()
+            .map(|family| (family.name().to_owned(), family.help().to_owned()))
+            .collect();
+        let mut listed: Vec<_> = catalogue::EXPORTED
+            .iter()
+            .chain(catalogue::PROCESS)
+            .map(|metric| (metric.name.to_owned(), metric.help.to_owned()))
+            .collect();
+        named.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(named, listed);
+    }
+
     #[test]
     fn series_depend_on_nothing_but_regions() {
-        let text = Metrics::new("0.1.0", "abc").encode().unwrap();
-        let series = text.lines().filter(|l| l.starts_with("fundwatch_")).count();
-        // 5 x 3 records, 11 x 4 x 2 alerts, and the rest: about 150 before any region is known.
-        assert!(series < 200, "{series}");
+        // A pool is a city: a dozen regions at most. A province has about a hundred.
+        let codes: Vec<String> = (0..100).map(|n| format!("34{n:04}")).collect();
+        let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+        let of = |regions: usize| {
+            let text = full(&codes[..regions]).encode().unwrap();
+            text.lines().filter(|line| !line.starts_with('#')).count()
+        };
+        let (none, one, many) = (of(0), of(1), of(100));
+        // Of each region: its name, five feeds, and each detector's amount and four severities.
+        let each = 1 + 5 + Detector::ALL.len() * (1 + Severity::ALL.len());
+        assert_eq!((one - none, many - none), (each, 100 * each));
+        // 15 counts of records, 75 reasons, 20 partitions, two histograms, and the rest.
+        assert!(none < 250, "{none}");
+    }
+
+    /// Everything that can have a series has one.
+    fn full(regions: &[&str]) -> Metrics {
+        let metrics = Metrics::new("0.1.0", "abc");
+        metrics.pool(regions.iter().map(|code| (region(code), *code)), None);
+        metrics.ends(
+            Topic::ALL
+                .into_iter()
+                .flat_map(|topic| (0..4).map(move |n| (topic, n, 1))),
+        );
+        let mut tallies = Tallies::default();
+        let mut as_of = Vec::new();
+        let mut totals = Vec::new();
+        for topic in Topic::ALL {
+            as_of.extend(regions.iter().map(|code| FeedAsOf {
+                topic,
+                region: region(code),
+                closed: day("2024-03-31"),
+            }));
+            totals.push(FeedTotals {
+                topic,
+                partition: 0,
+                read: 1,
+                accepted: 1,
+                redelivered: 0,
+                rejected: BTreeMap::new(),
+            });
+            for reason in 0..15 {
+                tallies.dead_letters.insert((topic, reason.to_string()), 1);
+            }
+        }
+        metrics.feeds(&totals, Some(now()));
+        metrics.as_of(&as_of);
+        metrics.tallies(&tallies);
+        metrics
     }
 }

@@ -48,6 +48,9 @@ pub struct Demo {
     /// Everything that is drawn follows from it.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// At most so many days a second, to watch the boards fill; default: as fast as they are judged.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub days_per_second: Option<u32>,
     /// Keep serving the metrics afterwards, until interrupted.
     #[arg(long)]
     pub stay: bool,

@@ -33,7 +33,7 @@ use crate::clock;
 use crate::failure::{Failure, say};
 use crate::live::committer::Parts;
 use crate::live::{self, Committer, LiveFeed, Notes, Pace, RecordSource};
-use crate::run::places;
+use crate::run::{measure_pool, places};
 
 /// The city of the demo: small enough to be judged day by day in seconds.
 const RETIREES: u32 = 6_000;
@@ -67,7 +67,12 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
     let services = Services::start(&mail, &policy, &store)?;
     say(format_args!("metrics: http://{}/metrics", services.address))?;
 
-    let growth = Arc::new(Growth::default());
+    let growth = Arc::new(Growth {
+        day_min: arguments
+            .days_per_second
+            .map_or(Duration::ZERO, |days| Duration::from_secs(1) / days),
+        ..Growth::default()
+    });
     let pace = Arc::new(Pace::default());
     let city = {
         let (growth, feeds, policy, pace) = (
@@ -231,6 +236,8 @@ struct Growth {
     ended: AtomicBool,
     abandoned: AtomicBool,
     days: Mutex<Option<domain::BusinessDate>>,
+    /// A day takes no less than this.
+    day_min: Duration,
 }
 
 /// Lets the files grow day by day, each when the one before is judged.
@@ -260,8 +267,15 @@ impl Growth {
     /// Until the next commit, or for a moment: a day with nothing to commit is over, too.
     fn wait(&self) {
         let before = self.judged.load(Ordering::Acquire);
-        let until = Instant::now() + Duration::from_millis(60);
-        while self.judged.load(Ordering::Acquire) == before && Instant::now() < until {
+        let started = Instant::now();
+        let is_judged = || {
+            self.judged.load(Ordering::Acquire) != before
+                || started.elapsed() > Duration::from_millis(60)
+        };
+        while started.elapsed() < self.day_min || !is_judged() {
+            if self.abandoned.load(Ordering::Acquire) {
+                return;
+            }
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -429,6 +443,7 @@ impl Services {
             .enable_all()
             .build()?;
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), "demo"));
+        measure_pool(&metrics, policy);
         let health = Arc::new(Health::new(Duration::from_secs(600)));
         let (stop, stopping) = watch::channel(false);
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0)))?;

@@ -13,7 +13,7 @@ use alerting::{Routing, Store};
 use anyhow::{Context, Result, anyhow, bail};
 use detectors::dataflow::{Clockwork, Plan};
 use detectors::feeds::FeedWatch;
-use domain::Topic;
+use domain::{BusinessDate, Topic};
 use ingest::kafka::{self, Connection, Event, KafkaReader, Partition};
 use ingest::{Decoder, Regions};
 use rules::Policy;
@@ -113,6 +113,7 @@ impl Services {
             env!("CARGO_PKG_VERSION"),
             option_env!("FUNDWATCH_REVISION").unwrap_or("unknown"),
         ));
+        measure_pool(&metrics, policy);
         metrics.restore(store)?;
         let health = Arc::new(Health::new(SILENCE_MAX));
         health.object(
@@ -212,6 +213,19 @@ impl Services {
     }
 }
 
+/// Tells the metrics which regions there are, and how far the calendar goes: to the end of the last
+/// year that it names a day of.
+pub fn measure_pool(metrics: &Metrics, policy: &Policy) {
+    let regions = policy.pool.regions.iter();
+    metrics.pool(
+        regions.map(|region| (region.code, region.name.as_str())),
+        policy
+            .calendar()
+            .covered_until()
+            .and_then(|day| BusinessDate::from_ymd(day.period().year(), 12, 31)),
+    );
+}
+
 /// The names of places, for mails.
 pub fn places(policy: &Policy) -> Places {
     Places::new(
@@ -238,7 +252,7 @@ fn watch_feeds(
     config: &Config,
     connection: &Connection,
     policy: Arc<Policy>,
-    today: impl Fn() -> domain::BusinessDate + Send + Sync + Clone + 'static,
+    today: impl Fn() -> BusinessDate + Send + Sync + Clone + 'static,
     routing: Routing,
     store: Store,
     services: &Services,
@@ -253,6 +267,7 @@ fn watch_feeds(
         partitions.len(),
         Arc::clone(pace),
         Arc::clone(health),
+        Arc::clone(&services.metrics),
     ));
     tracing::info!(
         partitions = partitions.len(),
@@ -394,13 +409,23 @@ fn partitions(connection: &Connection, pace: &Pace, health: &Health) -> Option<V
 }
 
 /// Says whether the broker is there, and all that it has is read: a feed at rest looks the same without it.
-async fn watch_broker(connection: Connection, read: usize, pace: Arc<Pace>, health: Arc<Health>) {
+async fn watch_broker(
+    connection: Connection,
+    read: usize,
+    pace: Arc<Pace>,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+) {
     let mut known = None;
     while !pace.is_stopping() {
         let asked = connection.clone();
         let listed =
             tokio::task::spawn_blocking(move || kafka::partitions(&asked, BROKER_ANSWERS_WITHIN));
-        let objection = match listed.await {
+        let listed = listed.await;
+        if let Ok(Ok(now)) = &listed {
+            metrics.ends(now.iter().map(|at| (at.topic, at.partition, at.high)));
+        }
+        let objection = match listed {
             Ok(Ok(now)) if now.len() == read => None,
             Ok(Ok(now)) => Some(format!(
                 "the feeds have {} partitions, and {read} are read: start the program again",

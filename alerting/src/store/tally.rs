@@ -11,8 +11,8 @@ use crate::life::EventKind;
 /// How much there is of what. Entries may be zero; a withdrawn alert is in none of the first two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tallies {
-    /// Alerts by detector, severity and state.
-    pub alerts: BTreeMap<(Detector, Severity, State), u64>,
+    /// Alerts by detector, region, severity and state.
+    pub alerts: BTreeMap<(Detector, RegionCode, Severity, State), u64>,
     /// Fen at stake in open alerts, by detector and region.
     pub open_fen: BTreeMap<(Detector, RegionCode), i128>,
     /// Tellings ever, by kind.
@@ -26,15 +26,18 @@ impl Tallies {
     pub(super) fn load(connection: &Connection) -> Result<Tallies, StoreError> {
         let mut tallies = Tallies::default();
         let mut alerts = connection.prepare(
-            "SELECT detector, severity, state, count(*) FROM alerts WHERE withdrawn = 0
-             GROUP BY detector, severity, state",
+            "SELECT detector, region, severity, state, count(*) FROM alerts WHERE withdrawn = 0
+             GROUP BY detector, region, severity, state",
         )?;
         let mut rows = alerts.query([])?;
         while let Some(row) = rows.next()? {
             let detector = word(row.get_ref(0)?.as_str(), Detector::parse)?;
-            let state = word(row.get_ref(2)?.as_str(), state_of)?;
-            let key = (detector, severity_of(row.get(1)?)?, state);
-            tallies.alerts.insert(key, row.get(3)?);
+            let region = word(row.get_ref(1)?.as_str(), |r| {
+                RegionCode::parse(r.as_bytes())
+            })?;
+            let state = word(row.get_ref(3)?.as_str(), state_of)?;
+            let key = (detector, region, severity_of(row.get(2)?)?, state);
+            tallies.alerts.insert(key, row.get(4)?);
         }
         // Sums of fen may exceed what SQLite adds without loss.
         let mut open = connection.prepare(
@@ -70,14 +73,14 @@ impl Tallies {
 
     /// Counts an alert in.
     pub(super) fn add(&mut self, detector: Detector, region: RegionCode, alert: &Alert) {
-        *self.alerts.entry(key(detector, alert)).or_default() += 1;
+        *self.alerts.entry(key(detector, region, alert)).or_default() += 1;
         *self.open_fen.entry((detector, region)).or_default() += alert.amount.fen();
     }
 
     /// Counts an alert out that was counted in.
     pub(super) fn remove(&mut self, detector: Detector, alert: &Alert) -> Result<(), StoreError> {
         let region = word(Ok(&alert.region), |r| RegionCode::parse(r.as_bytes()))?;
-        if let Some(count) = self.alerts.get_mut(&key(detector, alert)) {
+        if let Some(count) = self.alerts.get_mut(&key(detector, region, alert)) {
             *count = count.saturating_sub(1);
         }
         *self.open_fen.entry((detector, region)).or_default() -= alert.amount.fen();
@@ -86,8 +89,12 @@ impl Tallies {
 }
 
 /// A cleared alert's amount is zero, so that only open ones weigh.
-const fn key(detector: Detector, alert: &Alert) -> (Detector, Severity, State) {
-    (detector, alert.severity, alert.state)
+const fn key(
+    detector: Detector,
+    region: RegionCode,
+    alert: &Alert,
+) -> (Detector, RegionCode, Severity, State) {
+    (detector, region, alert.severity, alert.state)
 }
 
 fn state_of(word: &str) -> Option<State> {

@@ -127,7 +127,12 @@ fn the_same_findings_after_a_restart_tell_nothing() {
         .reconcile(&batch(0, all[..4].to_vec()), &routing, now())
         .unwrap();
     assert_eq!((committed.told.len(), committed.silent), (0, 0));
-    let open = (Detector::Arrears, Severity::Blue, State::Open);
+    let open = (
+        Detector::Arrears,
+        region("341002"),
+        Severity::Blue,
+        State::Open,
+    );
     assert_eq!(
         (before.alerts[&open], store.tallies().alerts[&open]),
         (5, 4)

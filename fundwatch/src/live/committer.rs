@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use alerting::batch::{DeadLetter, EpochBatch, FeedAsOf, FeedTotals, PartitionOffset, Update};
 use alerting::http::Health;
-use alerting::metrics::Metrics;
+use alerting::metrics::{CommitTimes, Metrics};
 use alerting::store::Committed;
 use alerting::{Routing, Store};
 use anyhow::{Context, Result};
@@ -125,6 +125,7 @@ impl Committer {
             ..EpochBatch::default()
         };
         let mut touched = BTreeMap::new();
+        let first_read = notes.iter().filter_map(|note| note.first_read).min();
         for partition in notes.iter().flat_map(|note| &note.partitions) {
             let key = (partition.topic, partition.partition);
             self.counts.entry(key).or_default().read = partition.tally;
@@ -213,7 +214,8 @@ impl Committer {
         if !self.is_first && is_empty(&batch) {
             return Ok(());
         }
-        self.write(&batch)?;
+        // How long the backlog took says nothing about how long a record takes.
+        self.write(&batch, first_read.filter(|_| !self.is_first))?;
         self.is_first = false;
         self.epoch += 1;
         Ok(())
@@ -247,7 +249,7 @@ impl Committer {
     }
 
     /// A full disk is waited for; nothing is read meanwhile.
-    fn write(&mut self, batch: &EpochBatch) -> Result<()> {
+    fn write(&mut self, batch: &EpochBatch, first_read: Option<Instant>) -> Result<()> {
         loop {
             let started = Instant::now();
             let committed = if self.is_first {
@@ -258,14 +260,13 @@ impl Committer {
             match committed {
                 Ok(committed) => {
                     self.health.agree("store");
+                    let times = CommitTimes {
+                        at: clock::now(),
+                        took: started.elapsed(),
+                        since_first_record: first_read.map(|first| first.elapsed()),
+                    };
                     let tallies = self.store.tallies();
-                    self.metrics.committed(
-                        &committed,
-                        &batch.feeds,
-                        &batch.as_of,
-                        tallies,
-                        started.elapsed(),
-                    );
+                    self.metrics.committed(&committed, batch, tallies, times);
                     (self.on_commit)(&committed);
                     return Ok(());
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use detectors::dataflow::{Advance, Feed, Outlet};
@@ -52,6 +52,8 @@ struct Reading {
     decoder: Decoder,
     partitions: BTreeMap<(Topic, i32), Partition>,
     rejected: Vec<RejectedRecord>,
+    /// When the first record since the last note was read.
+    first_read: Option<Instant>,
 }
 
 impl<S: RecordSource> LiveFeed<S> {
@@ -83,6 +85,7 @@ impl<S: RecordSource> LiveFeed<S> {
                 decoder,
                 partitions,
                 rejected: Vec::new(),
+                first_read: None,
             },
             pace: Arc::clone(pace),
             notes: notes.clone(),
@@ -107,12 +110,14 @@ impl<S: RecordSource> LiveFeed<S> {
             })
             .collect();
         let rejected = std::mem::take(&mut self.reading.rejected);
+        let first_read = self.reading.first_read.take();
         if !partitions.is_empty() || !rejected.is_empty() {
             self.notes.leave(
                 epoch,
                 Note {
                     partitions,
                     rejected,
+                    first_read,
                 },
             );
         }
@@ -191,6 +196,7 @@ impl Reading {
             // The end may be past the last record: transactions leave marks that are no records.
             Event::End { offset, .. } => state.next_offset = state.next_offset.max(offset),
             Event::Record(record) => {
+                self.first_read.get_or_insert_with(Instant::now);
                 state.next_offset = record.offset + 1;
                 state.moved = true;
                 state.tally.read += 1;

@@ -13,7 +13,7 @@ pub mod feed;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alerting::EpochBatch;
 use anyhow::{Result, anyhow};
@@ -93,6 +93,8 @@ pub struct Note {
     pub partitions: Vec<PartitionNote>,
     /// What could not be decoded.
     pub rejected: Vec<RejectedRecord>,
+    /// When the first record of it was read.
+    pub first_read: Option<Instant>,
 }
 
 /// How far a partition is read.
