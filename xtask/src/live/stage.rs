@@ -21,7 +21,8 @@ const FEEDS: [&str; 5] = [
 ];
 /// For anything that a machine with much else to do still manages.
 const LIMIT: Duration = Duration::from_secs(300);
-const LOOK: Duration = Duration::from_millis(5);
+/// Asking costs the daemon something, too.
+const LOOK: Duration = Duration::from_millis(25);
 
 const CONFIG: &str = r#"
 policy = "@POLICY@"
