@@ -112,6 +112,7 @@ async fn metrics(State(shared): State<Shared>) -> Response {
     let scrape = tokio::task::spawn_blocking(move || shared.exporter.scrape(is_ready)).await;
     match scrape {
         Ok(Ok(text)) => {
+            faults::point!("http.scraped");
             let format = "text/plain; version=0.0.4; charset=utf-8";
             ([(header::CONTENT_TYPE, format)], text).into_response()
         }

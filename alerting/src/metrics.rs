@@ -55,6 +55,7 @@ pub struct Metrics {
     mails_refused: IntGauge,
     published: IntCounterVec,
     publish_failures: IntCounter,
+    reload_good: IntGauge,
     store_bytes: IntGauge,
     store_free_bytes: IntGauge,
     feeds: Mutex<BTreeMap<(Topic, i32), FeedState>>,
@@ -153,9 +154,14 @@ impl Metrics {
                 to,
                 IntGauge::with_opts(opts(&catalogue::STORE_FREE_BYTES)),
             )?,
+            reload_good: register(
+                to,
+                IntGauge::with_opts(opts(&catalogue::CONFIG_LAST_RELOAD_SUCCESSFUL)),
+            )?,
             feeds: Mutex::default(),
             registry,
         };
+        metrics.reload_good.set(1);
         metrics.begin_at_zero();
         Ok(metrics)
     }
@@ -249,6 +255,11 @@ impl Metrics {
         if let Some(since) = times.since_first_record {
             self.record_seconds.observe(since.as_secs_f64());
         }
+    }
+
+    /// The configuration was read anew, and was good or not.
+    pub fn reloaded(&self, good: bool) {
+        self.reload_good.set(i64::from(good));
     }
 
     /// A commit failed and will be tried again.

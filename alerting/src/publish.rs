@@ -208,8 +208,14 @@ impl Lane {
         if done > 0 {
             let (kind, rows) = (self.kind, sent.done);
             match kind {
-                Kind::Alerts => self.metrics.published(done as u64, 0),
-                Kind::DeadLetters => self.metrics.published(0, done as u64),
+                Kind::Alerts => {
+                    faults::point!("publish.delivered");
+                    self.metrics.published(done as u64, 0);
+                }
+                Kind::DeadLetters => {
+                    faults::point!("publish.letters-delivered");
+                    self.metrics.published(0, done as u64);
+                }
             }
             self.queue
                 .call(move |queue| match kind {
@@ -217,6 +223,7 @@ impl Lane {
                     Kind::DeadLetters => queue.acknowledge(&[], &rows),
                 })
                 .await?;
+            faults::point!("publish.marked");
         }
         match sent.failure {
             Some(error) => {
@@ -229,6 +236,15 @@ impl Lane {
 
     async fn publish_alerts(&self) -> Result<Sent, PublishError> {
         let tellings = self.queue.call(|queue| queue.tellings(BATCH)).await?;
+        if faults::planted!("topic-marked-before-delivered") {
+            let rows: Vec<i64> = tellings.iter().map(|pending| pending.telling.seq).collect();
+            self.queue
+                .call(move |queue| queue.acknowledge(&rows, &[]))
+                .await?;
+        }
+        if !tellings.is_empty() {
+            faults::point!("publish.taken");
+        }
         let mut sent = Sent::default();
         let mut under_way = Vec::with_capacity(tellings.len());
         for pending in &tellings {
@@ -241,6 +257,7 @@ impl Lane {
             }
         }
         for (seq, delivery) in under_way {
+            faults::point!("publish.queued");
             match delivered(delivery).await {
                 Ok(()) => sent.done.push(seq),
                 Err(error) => sent.failed(error),

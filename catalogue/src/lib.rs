@@ -196,6 +196,9 @@ metrics! {
     PUBLISH_FAILURES = Counter "fundwatch_publish_failures_total" []
         "Batches of which the brokers did not acknowledge everything.";
 
+    CONFIG_LAST_RELOAD_SUCCESSFUL = Gauge "fundwatch_config_last_reload_successful" []
+        "Whether the configuration was good when it was last read; if not, the one before is in force.";
+
     STORE_BYTES = Gauge "fundwatch_store_bytes" []
         "Size of the store's files.";
     STORE_FREE_BYTES = Gauge "fundwatch_store_free_bytes" []

@@ -27,6 +27,8 @@ pub struct FeedWatch {
     present: Option<BusinessDate>,
     feeds: BTreeMap<(Topic, RegionId), Feed>,
     said: BTreeMap<(Topic, RegionId), Vec<Finding>>,
+    /// Calendar or times to close within are others than before: every feed is due.
+    is_renewed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +68,15 @@ impl FeedWatch {
             present: None,
             feeds: BTreeMap::new(),
             said: BTreeMap::new(),
+            is_renewed: false,
         }
+    }
+
+    /// From now on feeds are watched by another policy and other times to close within.
+    pub fn renew(&mut self, policy: Arc<Policy>, close_within: [u32; Topic::ALL.len()]) {
+        self.policy = policy;
+        self.close_within = close_within;
+        self.is_renewed = true;
     }
 
     /// Takes in what came of an epoch, and adds what is to be said of the feeds.
@@ -95,7 +105,7 @@ impl FeedWatch {
                 _ => {}
             }
         }
-        if moved {
+        if moved || std::mem::take(&mut self.is_renewed) {
             touched.extend(self.feeds.keys().copied());
         }
         let Some(present) = self.present else { return };

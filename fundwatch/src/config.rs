@@ -152,6 +152,23 @@ impl Config {
         }
     }
 
+    /// Reads the text of a file, and looks through it without the files that it names.
+    ///
+    /// # Errors
+    /// All faults that were found, each with the file's name.
+    pub fn parse(name: &str, text: &str) -> Result<Config, ConfigErrors> {
+        let config = read(text)
+            .map_err(|(line, fault)| ConfigErrors(vec![format!("{name}:{line}: {fault}")]))?;
+        let faults = config.faults();
+        if faults.is_empty() {
+            return Ok(config);
+        }
+        let path = Path::new(name);
+        Err(ConfigErrors(
+            faults.iter().map(|fault| prefixed(fault, path)).collect(),
+        ))
+    }
+
     /// Paths in the file are relative to it.
     fn resolve(&mut self, folder: &Path) {
         let paths = [

@@ -209,7 +209,9 @@ fn alerts(outcomes: &[Outcome], identity: &AlertIdentity) -> Vec<Alert> {
             _ => None,
         })
         .collect();
-    alerts.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+    if !faults::planted!("order-of-arrival") {
+        alerts.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+    }
     alerts
 }
 

@@ -1,6 +1,7 @@
 //! `fundwatch run`: the daemon on Kafka.
 
 use std::cmp::Reverse;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use ingest::kafka::{self, Connection, Event, KafkaReader, Partition};
 use ingest::{Decoder, Regions};
 use rules::Policy;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cli;
 use crate::clock;
@@ -26,7 +27,8 @@ use crate::config::{ClockSource, Config, business_clock};
 use crate::failure::Failure;
 use crate::live::committer::Parts;
 use crate::live::feed::BusinessClock;
-use crate::live::{self, Committer, LiveFeed, Notes, Pace, RecordSource};
+use crate::live::{self, Committer, LiveFeed, Notes, Pace, RecordSource, Reloads};
+use crate::reload::Reloader;
 use crate::replay::workers;
 use crate::topics::topic_names;
 
@@ -46,6 +48,7 @@ const SENDERS_FINISH_WITHIN: Duration = Duration::from_secs(10);
 pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
     logging();
     let (config, policy) = Config::load(&arguments.config).map_err(Failure::usage)?;
+    let reloader = Reloader::new(&arguments.config, &config).map_err(Failure::usage)?;
     let identity = config.identity().map_err(Failure::usage)?;
     if identity.is_default() {
         tracing::warn!(
@@ -62,8 +65,13 @@ pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
     let store = Store::open(&config.store, &identity)
         .with_context(|| format!("cannot open the store `{}`", config.store.display()))?;
     let services = Services::start(&config, &connection, &policy, &store)?;
+    let reloads = reloader.reloads.clone();
+    services
+        .runtime
+        .spawn(reloader.run(Arc::clone(&services.pace), Arc::clone(&services.metrics)));
     let done = watch_feeds(
         &config,
+        reloads,
         &connection,
         Arc::new(policy),
         today,
@@ -128,16 +136,18 @@ impl Services {
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind(config.http.listen))
             .with_context(|| format!("http.listen: cannot listen on {}", config.http.listen))?;
+        faults::point!("start.listening");
         let exporter = Arc::new(Exporter::new(
             Arc::clone(&metrics),
             store.path(),
             clock::now,
         )?);
+        let mut watched = |task: Pin<Box<dyn Future<Output = Result<()>> + Send>>| {
+            let (task, pace) = (runtime.spawn(task), Arc::clone(&pace));
+            tasks.spawn_on(watched(task, pace), runtime.handle());
+        };
         let pages = http::serve(listener, exporter, Arc::clone(&health), stopping.clone());
-        tasks.spawn_on(
-            async move { pages.await.context("the pages") },
-            runtime.handle(),
-        );
+        watched(Box::pin(async move { pages.await.context("the pages") }));
 
         let publisher = Publisher::new(
             &connection.client(),
@@ -146,10 +156,7 @@ impl Services {
             Arc::clone(&metrics),
         )?;
         let publish = publisher.run(wakers.topic, stopping.clone());
-        tasks.spawn_on(
-            async move { publish.await.context("publishing") },
-            runtime.handle(),
-        );
+        watched(Box::pin(async move { publish.await.context("publishing") }));
 
         let queue = MailQueue::open(store.path())?;
         if let Some(sender) = Sender::new(
@@ -160,16 +167,16 @@ impl Services {
             clock::clock(),
         )? {
             let send = sender.run(wakers.mail, stopping);
-            tasks.spawn_on(
-                async move { send.await.context("sending mail") },
-                runtime.handle(),
-            );
+            watched(Box::pin(async move { send.await.context("sending mail") }));
         }
 
         let stop_pace = Arc::clone(&pace);
         runtime.spawn(async move {
             match stop_signal().await {
-                Ok(signal) => tracing::info!(signal, "stopping"),
+                Ok(signal) => {
+                    tracing::info!(signal, "stopping");
+                    faults::point!("stop.asked");
+                }
                 Err(error) => tracing::error!(%error, "cannot wait for signals; stopping"),
             }
             stop_pace.stop();
@@ -226,6 +233,17 @@ pub fn measure_pool(metrics: &Metrics, policy: &Policy) {
     );
 }
 
+/// A service that cannot go on stops the program, which would go on and tell nobody.
+async fn watched(task: JoinHandle<Result<()>>, pace: Arc<Pace>) -> Result<()> {
+    match task.await.map_err(|error| anyhow!(error)).flatten() {
+        Err(error) if !pace.is_stopping() => {
+            pace.fail(error);
+            Ok(())
+        }
+        done => done,
+    }
+}
+
 /// The names of places, for mails.
 pub fn places(policy: &Policy) -> Places {
     Places::new(
@@ -248,8 +266,10 @@ async fn stop_signal() -> std::io::Result<&'static str> {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "where all parts meet")]
 fn watch_feeds(
     config: &Config,
+    reloads: Reloads,
     connection: &Connection,
     policy: Arc<Policy>,
     today: impl Fn() -> BusinessDate + Send + Sync + Clone + 'static,
@@ -259,9 +279,10 @@ fn watch_feeds(
 ) -> Result<()> {
     let (pace, health) = (&services.pace, &services.health);
     let Some(partitions) = partitions(connection, pace, health) else {
-        return Ok(());
+        return pace.take_failure().map_or(Ok(()), Err);
     };
     check_offsets(&partitions, &store, config.kafka.accept_gap)?;
+    faults::point!("start.offsets-checked");
     services.runtime.spawn(watch_broker(
         connection.clone(),
         partitions.len(),
@@ -341,12 +362,17 @@ fn watch_feeds(
             } else {
                 None
             };
-            Ok(LiveFeed::new(source, decoder, &share, &pace, &notes, clock))
+            let feed = LiveFeed::new(source, decoder, &share, &pace, &notes, clock);
+            Ok(match worker {
+                0 => feed.with_reloads(reloads.clone()),
+                _ => feed,
+            })
         }
     };
     let epoch = Duration::from_millis(config.epoch_ms);
     live::run(plan, workers, epoch, pace, &notes, feed_of, committer)?;
     tracing::info!("everything read is committed");
+    faults::point!("stop.committed");
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod policy;
 mod read;
 mod ready;
 mod section;
+mod text;
 mod value;
 
 pub use calendar::Calendar;
@@ -21,3 +22,4 @@ pub use policy::{
     Benefit, Contribution, DetectorSettings, Policy, Pool, Region, Remittance, Surcharge,
 };
 pub use ready::HUANGSHAN;
+pub use text::PolicyText;

@@ -72,6 +72,15 @@ const REGIONS_MAX: usize = 1 << 16;
 
 /// See [`Policy::load`].
 pub(crate) fn load(path: &Path) -> Result<Policy, PolicyErrors> {
+    load_with(path, &|_, _, _| {}).map(|(_, _, policy)| policy)
+}
+
+/// The file's name and text, and the policy. `heed` hears of each file that the policy names: as what, what errors
+/// call it, and its text.
+pub(crate) fn load_with(
+    path: &Path,
+    heed: &dyn Fn(&str, &str, &str),
+) -> Result<(String, String, Policy), PolicyErrors> {
     let file_name = path.display().to_string();
     let text = read_text(path).map_err(|fault| fault.of_file(&file_name))?;
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -79,9 +88,13 @@ pub(crate) fn load(path: &Path) -> Result<Policy, PolicyErrors> {
         let path = folder.join(named);
         let name = path.display().to_string();
         let text = read_text(&path).map_err(|fault| fault.to_string());
+        if let Ok(text) = &text {
+            heed(named, &name, text);
+        }
         (name, text)
     };
-    parse_with(&file_name, &text, &open)
+    let policy = parse_with(&file_name, &text, &open)?;
+    Ok((file_name, text, policy))
 }
 
 /// See [`Policy::parse`].

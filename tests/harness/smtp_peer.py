@@ -1,14 +1,18 @@
 """A mail server that accepts everything and keeps it: one JSON file a message, in the folder that it is told.
 
 Usage: smtp_peer.py FOLDER [PORT]. It listens on PORT, or a free port, of the loopback address and writes the number
-into FOLDER/port once it listens. Messages that an earlier run kept stay. While the file FOLDER/refuse is there, every recipient whose address begins with its content is
-refused for ever (550); while FOLDER/delay is there, for the time being (451).
+into FOLDER/port once it listens. Messages that an earlier run kept stay. While the file FOLDER/refuse is there, every
+recipient whose address begins with its content is refused for ever (550); while FOLDER/delay is there, for the time being
+(451). While FOLDER/hostility is there, some messages are put off, refused, not kept, not answered or answered late: how many
+per cent of each, and the seed that decides which, stand in it.
 """
 
 import asyncio
 import base64
+import hashlib
 import json
 import pathlib
+import re
 import sys
 
 from aiosmtpd.smtp import SMTP
@@ -22,6 +26,7 @@ class Keeper:
     def __init__(self, folder):
         self.folder = folder
         self.count = len(list(folder.glob("*.json")))
+        self.attempts = {}
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if begins_with_content_of(self.folder / "refuse", address):
@@ -31,17 +36,49 @@ class Keeper:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
+    def fate(self, content):
+        """What becomes of a message: a function of the seed, its Message-ID and the number of the attempt."""
+        file = self.folder / "hostility"
+        if not file.exists():
+            return "keep"
+        hostility = json.loads(file.read_text(encoding="utf-8"))
+        name = re.search(rb"(?im)^message-id:\s*(\S+)", content).group(1).decode("ascii")
+        self.attempts[name] = self.attempts.get(name, 0) + 1
+        drawn = hashlib.sha256(f"{hostility['seed']} {name} {self.attempts[name]}".encode()).digest()
+        percent = int.from_bytes(drawn[:8], "big") % 100
+        for fate in ("delay", "refuse", "lose_answer", "lose_message", "dawdle"):
+            if percent < hostility[fate]:
+                return fate
+            percent -= hostility[fate]
+        return "keep"
+
     async def handle_DATA(self, server, session, envelope):
+        fate = self.fate(envelope.original_content)
+        if fate == "delay":
+            return "451 4.3.0 try again later"
+        if fate == "refuse":
+            return "554 5.7.1 not wanted"
+        if fate == "lose_message":
+            server.transport.abort()
+            return "250 nobody hears this"
+        if fate == "dawdle":
+            await asyncio.sleep(0.5)
+        self.keep(envelope, fate != "lose_answer")
+        if fate == "lose_answer":
+            server.transport.abort()
+        return "250 OK"
+
+    def keep(self, envelope, answered):
         self.count += 1
         message = {
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
             "data": base64.b64encode(envelope.original_content).decode("ascii"),
+            "answered": answered,
         }
         half = self.folder / "message.half"
         half.write_text(json.dumps(message), encoding="utf-8")
         half.rename(self.folder / f"{self.count:08}.json")
-        return "250 OK"
 
 
 async def serve(folder, port=0):

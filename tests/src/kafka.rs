@@ -10,6 +10,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Message, OwnedMessage};
@@ -160,6 +162,50 @@ impl KafkaBroker {
             .set("auto.offset.reset", "error")
             .set("check.crcs", "true");
         config
+    }
+
+    /// Makes topics, each with so many partitions, and waits until every partition can be asked.
+    pub fn create(&self, topics: &[(&str, i32)]) -> Result<(), KafkaError> {
+        let new: Vec<NewTopic<'_>> = topics
+            .iter()
+            .map(|(name, partitions)| NewTopic::new(name, *partitions, TopicReplication::Fixed(1)))
+            .collect();
+        self.administer(async |admin, options| admin.create_topics(&new, options).await)?;
+        for (name, _) in topics {
+            let mut attempts = 0;
+            while let Err(error) = self.ends(name) {
+                attempts += 1;
+                if attempts > 200 {
+                    return Err(error);
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes topics, and what is on them.
+    pub fn delete(&self, topics: &[&str]) -> Result<(), KafkaError> {
+        self.administer(async |admin, options| admin.delete_topics(topics, options).await)
+    }
+
+    fn administer(
+        &self,
+        work: impl AsyncFnOnce(
+            &AdminClient<DefaultClientContext>,
+            &AdminOptions,
+        ) -> Result<Vec<rdkafka::admin::TopicResult>, KafkaError>,
+    ) -> Result<(), KafkaError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|_| KafkaError::AdminOpCreation("no runtime".to_owned()))?;
+        let admin: AdminClient<DefaultClientContext> = self.client().create()?;
+        let options = AdminOptions::new().operation_timeout(Some(CALL_LIMIT));
+        for done in runtime.block_on(work(&admin, &options))? {
+            done.map_err(|(_, code)| KafkaError::AdminOp(code))?;
+        }
+        Ok(())
     }
 
     /// How many partitions the topic has; 0 if there is no such topic.
@@ -327,8 +373,6 @@ fn read_partition(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-    use rdkafka::client::DefaultClientContext;
 
     #[test]
     fn the_version_of_java_is_read_from_its_words() {
@@ -346,7 +390,7 @@ mod tests {
         let Some(mut broker) = KafkaBroker::start_or_skip() else {
             return;
         };
-        create(&broker, "fund.alerts", 2);
+        broker.create(&[("fund.alerts", 2)]).unwrap();
         send(&broker, "fund.alerts", "a");
         broker.restart().unwrap();
         send(&broker, "fund.alerts", "b");
@@ -368,19 +412,6 @@ mod tests {
             ),
             (2, 0)
         );
-    }
-
-    fn create(broker: &KafkaBroker, topic: &str, partitions: i32) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let admin: AdminClient<DefaultClientContext> = broker.client().create().unwrap();
-        let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-        let made = runtime
-            .block_on(admin.create_topics([&topic], &AdminOptions::new()))
-            .unwrap();
-        made.into_iter().for_each(|topic| drop(topic.unwrap()));
     }
 
     /// To partition 0, so that the order is known.

@@ -230,6 +230,20 @@ impl Process {
         Ok(())
     }
 
+    /// Tells the server that its configuration has changed (SIGHUP).
+    pub fn hang_up(&self) {
+        // A server that is gone is found out by whoever waits for it.
+        let _ = rustix::process::kill_process(self.server, Signal::HUP);
+    }
+
+    /// How it ended, if it has: as a shell says it, 128 more than the signal that ended it.
+    pub fn ended(&mut self) -> Option<i32> {
+        match self.keeper.try_wait() {
+            Ok(Some(status)) => Some(status.code().unwrap_or(-1)),
+            Ok(None) | Err(_) => None,
+        }
+    }
+
     /// Asks the server to end, and says its exit code; ends it if it has not after `limit`, and says `None`.
     pub fn stop(&mut self, limit: Duration) -> Option<i32> {
         // A server that is gone already is what we want.

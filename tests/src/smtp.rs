@@ -39,6 +39,25 @@ pub struct Received {
     pub to: Vec<String>,
     /// Headers and body, byte for byte.
     pub data: String,
+    /// Whether the sender got an answer.
+    pub is_answered: bool,
+}
+
+/// How a server that means no good treats messages, in per cent; the rest are taken and answered.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize)]
+pub struct Hostility {
+    /// What is drawn for a message and its attempts follows from this.
+    pub seed: u64,
+    /// Put off (451).
+    pub delay: u32,
+    /// Refused for ever (554).
+    pub refuse: u32,
+    /// Kept, and the connection closed without an answer.
+    pub lose_answer: u32,
+    /// Not kept, and the connection closed without an answer.
+    pub lose_message: u32,
+    /// Kept, and answered late.
+    pub dawdle: u32,
 }
 
 /// A message in the file that the server keeps it in.
@@ -47,6 +66,7 @@ struct Kept {
     from: String,
     to: Vec<String>,
     data: String,
+    answered: bool,
 }
 
 impl Received {
@@ -98,6 +118,11 @@ impl SmtpPeer {
 
     /// What it has received so far, in order.
     pub fn received(&self) -> io::Result<Vec<Received>> {
+        self.received_after(0)
+    }
+
+    /// What it has received so far but for the first `known`, in order.
+    pub fn received_after(&self, known: usize) -> io::Result<Vec<Received>> {
         let mut files: Vec<PathBuf> = fs::read_dir(self.folder.path())?
             .map(|entry| entry.map(|entry| entry.path()))
             .collect::<io::Result<_>>()?;
@@ -106,7 +131,14 @@ impl SmtpPeer {
                 .is_some_and(|extension| extension == "json")
         });
         files.sort();
-        files.iter().map(|file| read(file)).collect()
+        files.iter().skip(known).map(|file| read(file)).collect()
+    }
+
+    /// From now on messages are treated like this.
+    pub fn be_hostile(&self, hostility: &Hostility) -> io::Result<()> {
+        let half = self.folder.path().join("hostility.half");
+        fs::write(&half, serde_json::to_vec(hostility)?)?;
+        fs::rename(half, self.folder.path().join("hostility"))
     }
 
     /// From now on every recipient whose address begins with `prefix` is refused for ever (550).
@@ -121,7 +153,7 @@ impl SmtpPeer {
 
     /// From now on nobody is refused.
     pub fn accept_all(&self) -> io::Result<()> {
-        for rule in ["refuse", "delay"] {
+        for rule in ["refuse", "delay", "hostility"] {
             match fs::remove_file(self.folder.path().join(rule)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -168,6 +200,7 @@ fn read(file: &Path) -> io::Result<Received> {
         from: kept.from,
         to: kept.to,
         data: String::from_utf8(data).map_err(io::Error::other)?,
+        is_answered: kept.answered,
     })
 }
 

@@ -1,9 +1,11 @@
 //! The project's own tools, started as `cargo xtask`.
 //!
-//! They look at the program from outside: the only crate of the project that they use is that of its tests.
+//! They look at the program from outside: of the project's crates they use that of its tests, and the list of fail points.
 
 mod bench;
+mod chaos;
 mod figures;
+mod fuzz;
 mod live;
 mod program;
 mod report;
@@ -25,11 +27,26 @@ enum Tool {
     Bench(bench::Arguments),
     /// Measure the release build of the daemon on a real broker: a backlog, and the time from record to alert.
     Live(live::Arguments),
+    /// Break the program from outside, and compare what comes of it with the reference.
+    Chaos(chaos::Arguments),
+    /// Feed bytes that nobody meant to whatever reads bytes.
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> Result<()> {
     match Cli::parse().tool {
         Tool::Bench(arguments) => bench::run(&arguments),
         Tool::Live(arguments) => live::run(&arguments),
+        Tool::Chaos(arguments) => chaos::run(&arguments),
+        Tool::Fuzz(arguments) => fuzz::run(&arguments),
     }
+}
+
+/// Tells a result.
+#[expect(
+    clippy::print_stdout,
+    reason = "what a tool is asked for goes to standard output"
+)]
+fn say(line: &str) {
+    println!("{line}");
 }

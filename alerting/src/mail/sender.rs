@@ -78,6 +78,7 @@ impl Sender {
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
         let repeats = self.store(MailQueue::recover).await?;
+        faults::point!("mail.recovered");
         if repeats > 0 {
             tracing::warn!(
                 repeats,
@@ -100,6 +101,9 @@ impl Sender {
             }
             let room = self.connections * AHEAD - under_way;
             let letters = self.claim(room).await?;
+            if !letters.is_empty() {
+                faults::point!("mail.claimed");
+            }
             under_way += letters.len();
             for letter in letters {
                 // There is room for each: what is under way is in the channel or at a worker.
@@ -175,9 +179,11 @@ impl Sender {
                 Outcome::Retry { .. } => MailResult::Retried,
             });
         }
+        faults::point!("mail.settling");
         let (count, now) = (outcomes.len(), (self.clock)());
         self.store(move |queue| queue.settle(&outcomes, now))
             .await?;
+        faults::point!("mail.settled");
         Ok(count)
     }
 
@@ -253,6 +259,9 @@ impl Worker {
                 tracing::error!(message_id = ?letter.message_id, ?error, "a mail was refused for good");
                 Outcome::Failed(error)
             }
+            Err(Failure::Transient(error)) if faults::planted!("refusal-is-for-good") => {
+                Outcome::Failed(error)
+            }
             Err(Failure::Transient(error)) => {
                 let pause = back_off(&letter.message_id, letter.attempts);
                 tracing::warn!(message_id = ?letter.message_id, ?error, retry_in = %pause, "a mail could not be sent");
@@ -270,7 +279,7 @@ impl Worker {
 /// quarter that depends on the mail, so that mails that failed together do not return together.
 fn back_off(message_id: &str, attempts: u32) -> SignedDuration {
     let doubled = BACK_OFF_SECONDS.saturating_mul(1 << attempts.min(20));
-    let full = doubled.min(BACK_OFF_MAX_SECONDS) * 1_000;
+    let full = faults::patience(doubled.min(BACK_OFF_MAX_SECONDS) * 1_000);
     let hash = blake3::hash(format!("{attempts} {message_id}").as_bytes());
     let share = i64::from(hash.as_bytes()[0]);
     SignedDuration::from_millis(full - full / 4 * share / 255)

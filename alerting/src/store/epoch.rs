@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use domain::{Alert, Detector, Finding, State};
 use jiff::Timestamp;
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::{PRESENT, StoreError, Tallies, saturated, set_meta, word};
-use crate::batch::{DeadLetter, EpochBatch, Update};
+use crate::batch::{DeadLetter, EpochBatch, PartitionOffset, Update};
 use crate::identity::AlertIdentity;
 use crate::life::{self, EventKind};
 use crate::mail::message_id;
@@ -147,6 +147,7 @@ impl<'a> Writer<'a> {
         if extent == Extent::Everything {
             self.withdraw_all_but(&present)?;
         }
+        faults::point!("store.alerts-written");
         for letter in &batch.dead_letters {
             self.dead_letter(letter)?;
         }
@@ -402,11 +403,15 @@ impl<'a> Writer<'a> {
                 self.now,
             ])?;
         let history = self.transaction.last_insert_rowid();
-        if self.routing.topics {
+        faults::point!("store.history-written");
+        if self.routing.topics && faults::planted!("outbox-outside-transaction") {
+            self.committed.to_topic += 1;
+        } else if self.routing.topics {
             self.transaction
                 .prepare_cached("INSERT INTO topic_outbox (history, since) VALUES (?1, ?2)")?
                 .execute(params![history, self.now])?;
             self.committed.to_topic += 1;
+            faults::point!("store.outbox-written");
         }
         for &recipient in audience {
             self.letters.entry(recipient).or_default().push(Item {
@@ -502,6 +507,13 @@ impl<'a> Writer<'a> {
                 self.now,
                 self.routing.topics,
             ])?;
+        faults::point!("store.dead-letter-written");
+        if faults::planted!("dead-letter-each-start") {
+            self.transaction.execute(
+                "UPDATE dead_letter SET pending = 1 WHERE position = ?1",
+                [&letter.position],
+            )?;
+        }
         if new > 0 {
             self.committed.dead_letters += 1;
             self.committed.to_topic += u64::from(self.routing.topics);
@@ -513,16 +525,8 @@ impl<'a> Writer<'a> {
 
     fn positions(&self, batch: &EpochBatch) -> Result<(), StoreError> {
         let tx = self.transaction;
-        for offset in &batch.offsets {
-            tx.prepare_cached(
-                "INSERT OR REPLACE INTO offsets (topic, partition, next_offset) VALUES (?1, ?2, ?3)",
-            )?
-            .execute(params![
-                offset.topic.as_str(),
-                offset.partition,
-                offset.next_offset
-            ])?;
-        }
+        offsets(tx, &batch.offsets)?;
+        faults::point!("store.offsets-written");
         for totals in &batch.feeds {
             tx.prepare_cached(
                 "INSERT OR REPLACE INTO feed_totals
@@ -553,4 +557,36 @@ impl<'a> Writer<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// Up to where each partition was read.
+pub(super) fn offsets(
+    connection: &Connection,
+    offsets: &[PartitionOffset],
+) -> Result<(), StoreError> {
+    for offset in offsets {
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO offsets (topic, partition, next_offset) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![
+                offset.topic.as_str(),
+                offset.partition,
+                offset.next_offset
+            ])?;
+    }
+    Ok(())
+}
+
+/// The planted bug `outbox-outside-transaction`: the last tellings get into the outbox by themselves.
+pub(super) fn fill_topic_outbox_late(
+    connection: &Connection,
+    tellings: usize,
+) -> Result<(), StoreError> {
+    connection.execute(
+        "INSERT INTO topic_outbox (history, since)
+         SELECT seq, told_at FROM alert_history ORDER BY seq DESC LIMIT ?1",
+        [tellings],
+    )?;
+    Ok(())
 }

@@ -19,6 +19,9 @@ pub enum StoreError {
     /// The file is no database, or a damaged one.
     #[error("the store is damaged: restore it from a backup, the feeds fill in the rest")]
     Corrupt(#[source] rusqlite::Error),
+    /// A check of the whole file found this.
+    #[error("the store is damaged: restore it from a backup, the feeds fill in the rest ({0})")]
+    Damaged(String),
     /// Another process works on the same file.
     #[error("`{0}` is in use by another process: one store has one owner")]
     InUse(PathBuf),

@@ -95,6 +95,9 @@ impl MailQueue {
     /// Takes back what was under way when the process last ended, and says how much it was: as many
     /// mails may arrive twice.
     pub fn recover(&mut self) -> Result<usize, StoreError> {
+        if faults::planted!("sending-forgotten") {
+            return Ok(0);
+        }
         Ok(self.connection.execute(
             "UPDATE mail SET state = 'pending' WHERE state = 'sending'",
             [],
@@ -130,6 +133,10 @@ impl MailQueue {
             )?;
             for letter in &letters {
                 update.execute([letter.seq])?;
+            }
+            if faults::planted!("mail-marked-before-sent") {
+                transaction
+                    .execute("UPDATE mail SET state = 'sent' WHERE state = 'sending'", [])?;
             }
         }
         transaction.commit()?;
@@ -181,13 +188,18 @@ impl MailQueue {
 
 fn letter(connection: &Connection, row: &Row<'_>) -> Result<Letter, StoreError> {
     let seq = row.get(0)?;
+    let mut message_id: String = row.get(4)?;
+    if faults::planted!("message-id-of-attempt") {
+        let attempts: u32 = row.get(5)?;
+        message_id = format!("{attempts}.{message_id}");
+    }
     let is_digest: bool = row.get(7)?;
     Ok(Letter {
         seq,
         address: row.get(1)?,
         name: row.get(2)?,
         language: word(row.get_ref(3)?.as_str(), Language::parse)?,
-        message_id: row.get(4)?,
+        message_id,
         attempts: row.get(5)?,
         since: super::time_of(row.get(6)?),
         content: if is_digest {

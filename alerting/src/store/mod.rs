@@ -72,6 +72,7 @@ impl Store {
     /// alerts were named under another secret, [`StoreError::Schema`] if a newer version wrote it.
     pub fn open(path: &Path, identity: &AlertIdentity) -> Result<Store, StoreError> {
         let lock = claim_file(path)?;
+        faults::point!("open.locked");
         let mut connection = connect(path, true)?;
         // WAL: readers and the senders do not wait for an epoch. FULL: a committed epoch survives
         // the loss of power, NORMAL would lose the last ones.
@@ -80,13 +81,16 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", true)?;
         // A large epoch's pages stay in memory until its commit.
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        assert_sound(&connection)?;
         Migrations::from_slice(MIGRATIONS)
             .to_latest(&mut connection)
             .map_err(|error| match error {
                 rusqlite_migration::Error::RusqliteError { err, .. } => StoreError::from(err),
                 other => StoreError::Schema(Box::new(other)),
             })?;
+        faults::point!("open.tables-made");
         bind_identity(&mut connection, identity)?;
+        faults::point!("open.bound");
         let tallies = Tallies::load(&connection)?;
         Ok(Store {
             connection,
@@ -141,9 +145,19 @@ impl Store {
         for totals in &batch.feeds {
             assert!(totals.balances(), "counts that do not add up: {totals:?}");
         }
+        if faults::planted!("offset-before-state") {
+            epoch::offsets(&self.connection, &batch.offsets)?;
+        }
+        let extent = match extent {
+            epoch::Extent::Everything if faults::planted!("withdrawal-forgotten") => {
+                epoch::Extent::Changes
+            }
+            extent => extent,
+        };
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        faults::point!("store.begun");
         let mut writer = epoch::Writer::new(
             &transaction,
             &self.identity,
@@ -154,7 +168,12 @@ impl Store {
         )?;
         writer.batch(batch, extent)?;
         let (committed, tallies) = writer.finish()?;
+        faults::point!("store.mails-written");
         transaction.commit()?;
+        faults::point!("store.committed");
+        if faults::planted!("outbox-outside-transaction") {
+            epoch::fill_topic_outbox_late(&self.connection, committed.told.len())?;
+        }
         self.tallies = tallies;
         if committed.mails > 0 {
             self.wakers.mail.notify_one();
@@ -309,6 +328,15 @@ fn bind_identity(connection: &mut Connection, identity: &AlertIdentity) -> Resul
         }
     }
     Ok(transaction.commit()?)
+}
+
+/// Looks through the whole file: after a disk failed, what was written last is in doubt, and must not be built upon.
+fn assert_sound(connection: &Connection) -> Result<(), StoreError> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    match found.as_str() {
+        "ok" => Ok(()),
+        _ => Err(StoreError::Damaged(found)),
+    }
 }
 
 fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {

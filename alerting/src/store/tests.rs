@@ -241,6 +241,36 @@ fn a_file_that_is_no_store_is_refused() {
     assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
 }
 
+/// The disk failed, the process ended, and what was written last is not what was meant.
+#[test]
+fn a_store_with_a_damaged_page_is_refused_at_the_start() {
+    let (folder, mut store) = store();
+    let routing = routing([recipient("li@example.org")]);
+    let updates = (0..300).map(|n| update(arrears(n, 100)));
+    store.commit(&batch(0, updates), &routing, now()).unwrap();
+    drop(store);
+    let path = folder.path().join("data/fund.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let page = 4096;
+    let pages = bytes.len() / page;
+    assert!(pages > 20);
+    // The upper half of the pages: those of tables and indices that hold something.
+    for at in pages / 2..pages {
+        bytes[at * page..at * page + 64].fill(0xff);
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let error = Store::open(&path, &AlertIdentity::default())
+        .err()
+        .expect("it is refused");
+    assert!(
+        error
+            .to_string()
+            .starts_with("the store is damaged: restore it"),
+        "{error}"
+    );
+    assert!(!error.is_retryable());
+}
+
 #[test]
 fn a_newer_schema_is_refused() {
     let (folder, store) = store();

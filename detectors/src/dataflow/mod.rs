@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::{AlertKey, Body, BusinessDate, EvidenceId, Fact, Finding, Money, RegionId, Topic};
-use rules::Policy;
+use rules::{Policy, PolicyText};
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::ProbeHandle;
@@ -68,6 +68,8 @@ enum Load {
     Close(Close),
     /// Days since 1900.
     Present(u32),
+    /// What is judged by from now on.
+    Policy(Box<PolicyText>),
 }
 
 /// Emptied loads of a worker, to be filled again: fresh memory costs more than what is done with it.
@@ -135,6 +137,12 @@ impl Outlet {
     /// The clock says that it is this date.
     pub fn present(&mut self, date: BusinessDate) {
         self.broadcast(&Load::Present(date.days()));
+    }
+
+    /// From this epoch on everything is judged by another policy, as if it had always been so: every book is due.
+    /// Its regions are those of the policy before, in the same order.
+    pub fn policy(&mut self, policy: &PolicyText) {
+        self.broadcast(&Load::Policy(Box::new(policy.clone())));
     }
 
     fn close(&mut self, fact: &Fact<'_>, position: u64) {

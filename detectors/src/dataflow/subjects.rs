@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::{
-    AlertKey, BusinessDate, EvidenceId, Finding, Money, Period, RegionId, Topic, TransferKind,
+    AlertKey, BusinessDate, EvidenceId, Finding, Money, Period, RegionCode, RegionId, Topic,
+    TransferKind,
 };
-use rules::Policy;
+use rules::{Policy, PolicyText};
 
 use super::times::{Close, Closing, Times};
 use super::totals::{Delta, DeltaBody, ItemKey, ItemPart};
@@ -35,6 +36,10 @@ pub(super) struct Subjects {
     empties: Empties,
     closes: Vec<Close>,
     clock: Option<BusinessDate>,
+    /// Came in this epoch.
+    new_policy: Option<Box<PolicyText>>,
+    /// The policy is another than in the epoch before: every book is due.
+    is_policy_new: bool,
     peers: usize,
     /// One worker tells what all of them know.
     is_speaker: bool,
@@ -100,6 +105,8 @@ impl Subjects {
             empties,
             closes: Vec::new(),
             clock: None,
+            new_policy: None,
+            is_policy_new: false,
             peers,
             is_speaker: index == 0,
             live: plan.is_live().then(Live::default),
@@ -114,6 +121,7 @@ impl Subjects {
                 self.empties.put_back(bytes);
             }
             Load::Close(close) => self.closes.push(close),
+            Load::Policy(policy) => self.new_policy = Some(policy),
             Load::Present(days) => self.clock = self.clock.max(Some(BusinessDate::from_days(days))),
         }
     }
@@ -121,6 +129,7 @@ impl Subjects {
     /// Ends an epoch: settles and judges every book that has new facts or whose day has come.
     pub(super) fn judge(&mut self, outcomes: &mut Vec<Outcome>, send: &mut dyn FnMut(Delta)) {
         self.move_times(outcomes, send);
+        self.take_policy(send);
         let mut settling = Settling::default();
         self.settle_transfers(&mut settling, outcomes, send);
         self.judge_enterprises(&mut settling, outcomes);
@@ -182,6 +191,35 @@ impl Subjects {
                 send(Delta {
                     target: target as u32,
                     body: DeltaBody::Present(date.days()),
+                });
+            }
+        }
+    }
+
+    fn take_policy(&mut self, send: &mut dyn FnMut(Delta)) {
+        let policy = self.new_policy.take();
+        self.is_policy_new = policy.is_some();
+        let Some(text) = policy else { return };
+        let policy = text.policy();
+        let codes = |policy: &Policy| -> Vec<RegionCode> {
+            policy
+                .pool
+                .regions
+                .iter()
+                .map(|region| region.code)
+                .collect()
+        };
+        assert_eq!(
+            codes(&self.policy),
+            codes(&policy),
+            "facts name regions by their place in the policy"
+        );
+        self.policy = Arc::new(policy);
+        if self.is_speaker {
+            for target in 0..self.peers {
+                send(Delta {
+                    target: target as u32,
+                    body: DeltaBody::Policy(text.clone()),
                 });
             }
         }
@@ -318,6 +356,11 @@ impl Subjects {
             return due;
         };
         let mut woken = BTreeSet::new();
+        if self.is_policy_new {
+            let count =
+                u32::try_from(self.books.count(shelf)).expect("books are numbered in 32 bits");
+            woken.extend(0..count);
+        }
         for (alarm, days) in live
             .wakes
             .iter_mut()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::{BusinessDate, EvidenceId, Finding, Money, Period, RegionId, Topic};
-use rules::Policy;
+use rules::{Policy, PolicyText};
 use serde::{Deserialize, Serialize};
 
 use super::subjects::differences;
@@ -72,6 +72,8 @@ pub(super) enum DeltaBody {
     Close(Close),
     /// The present moved.
     Present(u32),
+    /// What is judged by from now on.
+    Policy(Box<PolicyText>),
 }
 
 /// A region's payouts of an item for a month.
@@ -269,6 +271,23 @@ impl Totals {
             DeltaBody::Close(close) => {
                 self.times.close(&close);
                 self.times_moved = true;
+            }
+            DeltaBody::Policy(policy) => {
+                self.policy = Arc::new(policy.policy());
+                let Totals {
+                    remittances,
+                    items,
+                    subsidies,
+                    dirty,
+                    ..
+                } = self;
+                dirty.extend(
+                    remittances
+                        .keys()
+                        .map(|(region, month)| Key::Remittance(*region, *month)),
+                );
+                dirty.extend(items.keys().cloned().map(Key::Item));
+                dirty.extend(subsidies.keys().cloned().map(Key::Subsidy));
             }
             DeltaBody::Present(days) => {
                 self.times.clock(BusinessDate::from_days(days));

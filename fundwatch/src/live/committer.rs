@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use alerting::batch::{DeadLetter, EpochBatch, FeedAsOf, FeedTotals, PartitionOffset, Update};
 use alerting::http::Health;
 use alerting::metrics::{CommitTimes, Metrics};
-use alerting::store::Committed;
+use alerting::store::{Committed, StoreError};
 use alerting::{Routing, Store};
 use anyhow::{Context, Result};
 use detectors::dataflow::Outcome;
@@ -119,6 +119,12 @@ impl Committer {
         if self.is_first && end == u64::MAX && self.pace.is_stopping() {
             return Ok(());
         }
+        for reload in notes.iter().filter_map(|note| note.reload.as_ref()) {
+            self.policy = Arc::clone(&reload.policy);
+            self.routing = reload.routing.clone();
+            self.watch
+                .renew(Arc::clone(&reload.policy), reload.close_within);
+        }
         self.watch.watch(&mut outcomes);
         let mut batch = EpochBatch {
             epoch: self.epoch,
@@ -195,6 +201,9 @@ impl Committer {
             }
         }
         conflicting.sort_unstable();
+        if faults::planted!("conflict-unheard") {
+            conflicting.clear();
+        }
         if !conflicting.is_empty() {
             let records =
                 (self.read_again)(&conflicting).context("cannot read conflicting records again")?;
@@ -207,6 +216,7 @@ impl Committer {
                     raw,
                 });
             }
+            faults::point!("commit.read-again");
         }
         batch.updates = updates.into_values().collect();
         batch.feeds = touched.into_keys().map(|key| self.totals(key)).collect();
@@ -214,8 +224,15 @@ impl Committer {
         if !self.is_first && is_empty(&batch) {
             return Ok(());
         }
+        faults::point!("commit.gathered");
+        if self.is_first {
+            faults::point!("start.caught-up");
+        }
         // How long the backlog took says nothing about how long a record takes.
         self.write(&batch, first_read.filter(|_| !self.is_first))?;
+        if self.is_first {
+            faults::point!("start.reconciled");
+        }
         self.is_first = false;
         self.epoch += 1;
         Ok(())
@@ -228,7 +245,9 @@ impl Committer {
             .copied()
             .unwrap_or_default();
         let mut tally = counts.read;
-        tally.accepted_was_redelivered(counts.redelivered);
+        if !faults::planted!("redelivery-counted-as-accepted") {
+            tally.accepted_was_redelivered(counts.redelivered);
+        }
         tally.accepted_was_conflicting(counts.conflicting);
         assert!(
             tally.is_whole(),
@@ -268,8 +287,13 @@ impl Committer {
                     let tallies = self.store.tallies();
                     self.metrics.committed(&committed, batch, tallies, times);
                     (self.on_commit)(&committed);
+                    faults::point!("commit.acknowledged");
                     return Ok(());
                 }
+                Err(StoreError::Full(_)) if faults::planted!("full-disk-skips-epoch") => {
+                    return Ok(());
+                }
+                Err(StoreError::Disk(_)) if faults::planted!("disk-error-ignored") => {}
                 Err(error)
                     if error.is_retryable() && self.waits_for_room && !self.pace.is_stopping() =>
                 {

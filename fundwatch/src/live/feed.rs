@@ -10,7 +10,7 @@ use domain::{BusinessDate, Topic};
 use ingest::kafka::Event;
 use ingest::{Decoder, Reason, Tally};
 
-use super::{Note, Notes, Pace, PartitionNote, RejectedRecord, position};
+use super::{Note, Notes, Pace, PartitionNote, RejectedRecord, Reload, Reloads, position};
 
 /// Where records come from as time goes by.
 pub trait RecordSource: 'static {
@@ -45,6 +45,10 @@ pub struct LiveFeed<S> {
     /// One worker tells the time to all.
     clock: Option<BusinessClock>,
     present: Option<BusinessDate>,
+    /// One worker tells the others of a changed configuration.
+    reloads: Option<Reloads>,
+    /// Taken in the epoch that is open.
+    reload: Option<Reload>,
     caught_up: bool,
 }
 
@@ -91,8 +95,26 @@ impl<S: RecordSource> LiveFeed<S> {
             notes: notes.clone(),
             clock,
             present: None,
+            reloads: None,
+            reload: None,
             caught_up: false,
         }
+    }
+
+    /// The feed that takes changed configurations, at the edge of an epoch.
+    pub fn with_reloads(mut self, reloads: Reloads) -> LiveFeed<S> {
+        self.reloads = Some(reloads);
+        self
+    }
+
+    fn take_reload(&mut self, outlet: &mut Outlet) {
+        let Some(reload) = self.reloads.as_ref().and_then(Reloads::take) else {
+            return;
+        };
+        if let Some(policy) = &reload.text {
+            outlet.policy(policy);
+        }
+        self.reload = Some(reload);
     }
 
     fn leave_note(&mut self, epoch: u64) {
@@ -111,15 +133,18 @@ impl<S: RecordSource> LiveFeed<S> {
             .collect();
         let rejected = std::mem::take(&mut self.reading.rejected);
         let first_read = self.reading.first_read.take();
-        if !partitions.is_empty() || !rejected.is_empty() {
+        let reload = self.reload.take();
+        if !partitions.is_empty() || !rejected.is_empty() || reload.is_some() {
             self.notes.leave(
                 epoch,
                 Note {
                     partitions,
                     rejected,
                     first_read,
+                    reload,
                 },
             );
+            faults::point!("feed.noted");
         }
     }
 
@@ -154,13 +179,22 @@ impl<S: RecordSource> Feed for LiveFeed<S> {
             let next = self.pace.open();
             return self.end_epoch(outlet, next);
         }
+        if self.caught_up && self.reload.is_none() {
+            self.take_reload(outlet);
+        }
+        if self.caught_up && self.pace.is_ahead(outlet.epoch()) {
+            return Advance::Idle(Duration::from_millis(1));
+        }
         self.tell_time(outlet);
         let reading = &mut self.reading;
         let polled = self
             .source
             .poll(Duration::ZERO, &mut |event| reading.take(event, outlet));
         match polled {
-            Ok(true) => Advance::More,
+            Ok(true) => {
+                faults::point!("feed.polled");
+                Advance::More
+            }
             Ok(false) if self.source.has_ended() => {
                 self.leave_note(outlet.epoch());
                 Advance::Finished
@@ -176,6 +210,9 @@ impl<S: RecordSource> Feed for LiveFeed<S> {
 
 impl Reading {
     fn has_caught_up(&self) -> bool {
+        if faults::planted!("start-on-half-the-facts") {
+            return true;
+        }
         self.partitions
             .values()
             .all(|state| state.until <= state.next_offset)
@@ -218,6 +255,7 @@ impl Reading {
                             reject,
                             raw: kept.to_vec(),
                         });
+                        faults::point!("feed.rejected");
                     }
                 }
             }

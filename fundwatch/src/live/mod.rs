@@ -15,11 +15,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use alerting::EpochBatch;
+use alerting::{EpochBatch, Routing};
 use anyhow::{Result, anyhow};
 use detectors::dataflow::{self, Outcome, Plan, Results};
 use domain::Topic;
 use ingest::{Reject, Tally};
+use rules::{Policy, PolicyText};
 
 pub use committer::Committer;
 pub use feed::{LiveFeed, RecordSource};
@@ -77,6 +78,15 @@ impl Pace {
         }
     }
 
+    /// Whether the store is so far behind `epoch` that nothing more is to be read into it: a disk that is full
+    /// stops the reading, not only the counting of epochs.
+    fn is_ahead(&self, epoch: u64) -> bool {
+        self.committed
+            .load(Ordering::Acquire)
+            .saturating_add(EPOCHS_AHEAD)
+            <= epoch
+    }
+
     fn open(&self) -> u64 {
         self.open.load(Ordering::Acquire)
     }
@@ -95,6 +105,43 @@ pub struct Note {
     pub rejected: Vec<RejectedRecord>,
     /// When the first record of it was read.
     pub first_read: Option<Instant>,
+    /// What is configured otherwise from this epoch on.
+    pub reload: Option<Reload>,
+}
+
+/// What a changed configuration brings, checked.
+#[derive(Clone, Debug)]
+pub struct Reload {
+    /// The policy to judge by.
+    pub policy: Arc<Policy>,
+    /// The same as text, if it is another than before.
+    pub text: Option<PolicyText>,
+    /// Who is told what.
+    pub routing: Routing,
+    /// Business days within which each feed must close again.
+    pub close_within: [u32; Topic::ALL.len()],
+}
+
+/// Where a changed configuration waits for the edge of an epoch; a later one takes the place of an earlier.
+#[derive(Clone, Debug, Default)]
+pub struct Reloads(Arc<Mutex<Option<Reload>>>);
+
+impl Reloads {
+    /// Leaves a changed configuration.
+    pub fn leave(&self, mut reload: Reload) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The policy of one that nobody took is new to those who take this one.
+        if let Some(before) = waiting.take()
+            && reload.text.is_none()
+        {
+            reload.text = before.text;
+        }
+        *waiting = Some(reload);
+    }
+
+    fn take(&self) -> Option<Reload> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// How far a partition is read.
@@ -189,7 +236,8 @@ pub fn run<F: dataflow::Feed>(
     feed_of: impl Fn(usize) -> Result<F> + Send + Sync + 'static,
     mut committer: Committer,
 ) -> Result<Committer> {
-    let (sender, receiver) = mpsc::channel::<Complete>();
+    // So many epochs may be complete and not committed, and one more when all is over: nobody waits here.
+    let (sender, receiver) = mpsc::sync_channel::<Complete>(EPOCHS_AHEAD as usize + 2);
     let results = Results::default();
     let guards = {
         let (pace, notes, results) = (Arc::clone(pace), notes.clone(), results);
@@ -213,12 +261,14 @@ pub fn run<F: dataflow::Feed>(
                             .into_iter()
                             .flat_map(|(_, outcomes)| outcomes)
                             .collect();
+                        faults::point!("epoch.complete");
                         // Nobody listens only after a failure, which stops us, too.
                         let _ = sender.send(Complete {
                             end: below,
                             outcomes,
                             notes: notes.take_before(below),
                         });
+                        faults::point!("epoch.handed-over");
                     }
                 }
                 if !goes_on {
@@ -270,4 +320,27 @@ fn is_empty(batch: &EpochBatch) -> bool {
         && batch.offsets.is_empty()
         && batch.feeds.is_empty()
         && batch.as_of.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_stops_when_the_store_is_behind_and_goes_on_with_it() {
+        let pace = Pace::default();
+        for _ in 0..100 {
+            pace.tick();
+        }
+        assert_eq!(pace.open(), EPOCHS_AHEAD, "no further epoch is opened");
+        assert!(
+            pace.is_ahead(EPOCHS_AHEAD),
+            "and the last one takes nothing"
+        );
+        assert!(!pace.is_ahead(EPOCHS_AHEAD - 1));
+        pace.committed_below(1);
+        assert!(!pace.is_ahead(EPOCHS_AHEAD));
+        pace.tick();
+        assert_eq!(pace.open(), EPOCHS_AHEAD + 1);
+    }
 }

@@ -57,7 +57,8 @@ pub fn enterprise(text: &str) -> Option<String> {
     if upper.len() != 18 {
         return None;
     }
-    let check = enterprise_check(&upper[..17].bytes().collect::<Vec<_>>())?;
+    // Of bytes: character 17 and 18 may be one that takes two.
+    let check = enterprise_check(&upper.as_bytes()[..17])?;
     (upper.as_bytes()[17] == check).then_some(upper)
 }
 
@@ -130,6 +131,7 @@ mod tests {
             "91350100M000100Y4Z",
             "91341099XXXX0001",
             "91341099OXXX00019J",
+            "91341002MA2TEXT0Ú",
         ] {
             assert_eq!(enterprise(bad), None, "{bad}");
         }

@@ -1,0 +1,40 @@
+//! The program `fundwatch`: the only place where all crates meet.
+//!
+//! Commands, configuration, wiring and shutdown; no law, no detection, no storage of its own. A library for the sake of those
+//! who build it in another way: the program itself (`main.rs`), the one that the harness drives, and the fuzz targets.
+
+mod check;
+mod cli;
+mod clock;
+pub mod config;
+mod demo;
+mod failure;
+mod live;
+mod output;
+mod progress;
+mod reload;
+mod replay;
+mod run;
+mod simulate;
+mod topics;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let done = match cli.command {
+        cli::Command::Demo(arguments) => demo::run(&arguments),
+        cli::Command::Replay(arguments) => replay::run(&arguments),
+        cli::Command::Check(arguments) => check::run(&arguments),
+        cli::Command::Run(arguments) => run::run(&arguments),
+        cli::Command::Simulate(arguments) => simulate::run(&arguments),
+        cli::Command::Topics(cli::Topics::Create(arguments)) => topics::create(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}

@@ -1,0 +1,220 @@
+//! `chaos io`: the n-th fsync, write or rename fails, for every n: by strace, which makes the system call itself fail.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use acceptance::binary::ID_KEY;
+use acceptance::history::History;
+use anyhow::{Context, Result, bail, ensure};
+
+use super::kill::tail;
+use super::run::{Arms, Run, SOON, Waited};
+use super::script::Script;
+use super::world::World;
+
+const BATCHES: usize = 3;
+/// A run makes fewer calls of one kind in any of its threads.
+const CALLS_MAX: u32 = 400;
+
+/// What is made to fail, and what must follow.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// The system call, with which only the store's files are written.
+    pub call: &'static str,
+    /// How it fails.
+    pub error: &'static str,
+    /// The process has to end: what was written last is in doubt.
+    pub is_fatal: bool,
+}
+
+/// Every fault of the store's disk.
+pub const FAULTS: [Fault; 3] = [
+    Fault {
+        call: "fdatasync",
+        error: "EIO",
+        is_fatal: true,
+    },
+    Fault {
+        call: "pwrite64",
+        error: "ENOSPC",
+        is_fatal: false,
+    },
+    Fault {
+        call: "pwrite64",
+        error: "EIO",
+        is_fatal: true,
+    },
+];
+
+/// Goes through the calls of one run, each `step`-th, and at most so many of each fault.
+pub fn all(world: &World, seed: u64, step: u32, most: u32) -> Result<String> {
+    ensure!(
+        Command::new("strace")
+            .arg("--version")
+            .stdout(Stdio::null())
+            .status()
+            .is_ok(),
+        "strace is needed: `apt-get install strace`"
+    );
+    let mut lines = Vec::new();
+    for fault in FAULTS {
+        let (mut count, mut felt) = (0, 0);
+        let mut misses = 0;
+        // The calls are counted in each thread; after so many that nobody made there are no more.
+        for n in (1..CALLS_MAX).step_by(step as usize) {
+            if misses == 3 || count == most {
+                break;
+            }
+            let ended = store(world, seed, fault, n, None)?;
+            count += 1;
+            felt += u32::from(ended);
+            misses = if ended || !fault.is_fatal {
+                0
+            } else {
+                misses + 1
+            };
+        }
+        lines.push(format!(
+            "{} {}: {count} runs, ended by it {felt}",
+            fault.call, fault.error
+        ));
+    }
+    lines.push(outputs(&world.armed, None)?);
+    Ok(format!("{}: 0 differences", lines.join("; ")))
+}
+
+/// One run with the n-th call failing; whether the daemon ended for it.
+pub fn store(world: &World, seed: u64, fault: Fault, n: u32, bug: Option<&str>) -> Result<bool> {
+    let history = 800_000 + seed;
+    let mut run = Run::set(world, Script::of(history, BATCHES)?)?;
+    let done = faulty(&mut run, fault, n, bug);
+    done.with_context(|| {
+        format!(
+            "seed {seed}, the {n}th {} fails with {}; the daemon said last:\n{}",
+            fault.call,
+            fault.error,
+            tail(&run.words())
+        )
+    })
+}
+
+fn faulty(run: &mut Run<'_>, fault: Fault, n: u32, bug: Option<&str>) -> Result<bool> {
+    let unarmed = Arms {
+        bug: bug.map(str::to_owned),
+        ..Arms::default()
+    };
+    let injected = Arms {
+        inject: Some(format!("{}:error={}:when={n}", fault.call, fault.error)),
+        ..unarmed.clone()
+    };
+    run.send(0)?;
+    let mut daemon = run.start(&injected)?;
+    let mut has_ended = false;
+    for batch in 1..=BATCHES {
+        match run.settle(&mut daemon, SOON)? {
+            Waited::Settled => {}
+            Waited::Ended(0) => bail!("it ended as if all were well"),
+            Waited::Ended(code) => {
+                ensure!(fault.is_fatal || code == 1, "it ended with {code}");
+                run.look_after_end()?;
+                has_ended = true;
+                daemon = run.start(&unarmed)?;
+            }
+        }
+        if batch < BATCHES {
+            run.send(batch)?;
+        }
+    }
+    ensure!(
+        run.settle(&mut daemon, SOON)? == Waited::Settled,
+        "it ended without a reason"
+    );
+    run.judge()?;
+    // A commit whose fsync failed may succeed when it is tried again, and be lost all the same.
+    let said_so = run.words().contains("the disk with the store failed");
+    ensure!(
+        !fault.is_fatal || !said_so || has_ended,
+        "the disk failed, and it went on"
+    );
+    Ok(has_ended)
+}
+
+/// `replay` with the n-th call failing, for every n: an output file is whole or not there.
+pub fn outputs(program: &Path, bug: Option<&str>) -> Result<String> {
+    let folder = tempfile::tempdir()?;
+    let history = History::random(900_001);
+    history.write(folder.path(), 0)?;
+    let whole = replay(program, folder.path(), "whole", None, bug)?;
+    ensure!(whole, "a replay without a fault fails");
+    let mut runs = 0;
+    for (call, error) in [
+        ("write", "ENOSPC"),
+        ("fsync", "EIO"),
+        ("rename", "EIO"),
+        ("openat", "ENOSPC"),
+    ] {
+        for n in 1..CALLS_MAX {
+            let name = format!("{call}-{n}");
+            let inject = format!("{call}:error={error}:when={n}");
+            let done = replay(program, folder.path(), &name, Some(&inject), bug)?;
+            runs += 1;
+            for file in ["alerts.jsonl", "dead-letter.jsonl"] {
+                let got = std::fs::read(folder.path().join(&name).join(file)).ok();
+                let expected = std::fs::read(folder.path().join("whole").join(file))?;
+                ensure!(
+                    got.as_ref() == Some(&expected) || (got.is_none() && !done),
+                    "the {n}th {call} fails with {error}: {file} is neither whole nor absent"
+                );
+            }
+            std::fs::remove_dir_all(folder.path().join(&name)).ok();
+            // The first n that nobody reaches is the end; a few calls may be survived on the way.
+            if done && n >= 40 {
+                break;
+            }
+        }
+    }
+    Ok(format!("outputs of replay: {runs} runs"))
+}
+
+fn replay(
+    program: &Path,
+    folder: &Path,
+    out: &str,
+    inject: Option<&str>,
+    bug: Option<&str>,
+) -> Result<bool> {
+    let mut words: Vec<std::ffi::OsString> = Vec::new();
+    if let Some(inject) = inject {
+        let call = inject.split(':').next().unwrap_or_default();
+        words.extend(["strace", "-f", "-qqq", "-o", "/dev/null", "-e"].map(Into::into));
+        words.push(format!("trace={call}").into());
+        words.push("-e".into());
+        words.push(format!("inject={inject}").into());
+        // Only what concerns the outputs: the rest of the program has other faults to fear.
+        for file in ["alerts.jsonl", "dead-letter.jsonl", "summary.json"] {
+            for name in [format!(".{file}.unfinished"), file.to_owned()] {
+                words.push("-P".into());
+                words.push(folder.join(out).join(name).into());
+            }
+        }
+    }
+    words.push(program.into());
+    let mut command = Command::new(&words[0]);
+    command
+        .args(&words[1..])
+        .arg("replay")
+        .arg("--feeds")
+        .arg(folder.join("feeds"));
+    command
+        .arg("--policy")
+        .arg(folder.join("policy.toml"))
+        .args(["--as-of", "2024-12-31", "--workers", "1", "--out"]);
+    command
+        .arg(folder.join(out))
+        .env("FUNDWATCH_ID_KEY", ID_KEY);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    if let Some(bug) = bug {
+        command.env("FUNDWATCH_PLANTED_BUG", bug);
+    }
+    Ok(command.status()?.success())
+}

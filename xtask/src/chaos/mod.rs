@@ -1,0 +1,168 @@
+//! `cargo xtask chaos`: breaks the program from outside, and compares what comes of it with the reference.
+//!
+//! Everything follows from a seed, which is in every message: the same seed is the same history, the same point, the same
+//! hit. (When a process is ended at a random time, or which of two threads is faster, no seed decides.) The broker and the
+//! mail server are real, and shared by all runs of one command; each run has topics, a store and a recipient of its own.
+
+mod broker;
+mod determinism;
+mod e2e;
+mod io;
+mod judge;
+mod kill;
+mod mutants;
+mod reload;
+mod run;
+mod script;
+mod smtp;
+mod world;
+
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use world::World;
+
+/// `cargo xtask chaos`
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    mode: Mode,
+}
+
+#[derive(Debug, Subcommand)]
+enum Mode {
+    /// End the daemon at each named point, and start it again.
+    Kill {
+        /// Only points whose names begin like this.
+        #[arg(long, value_name = "NAME")]
+        point: Option<String>,
+        #[command(flatten)]
+        seeds: Seeds,
+    },
+    /// Kill the program as it is shipped at random times.
+    E2e {
+        /// How often.
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        kills: usize,
+        #[command(flatten)]
+        seeds: Seeds,
+    },
+    /// Let the n-th fsync, write or rename fail, for every n.
+    Io {
+        /// Only each so-manieth n.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        step: u32,
+        /// At most so many n of each kind of fault.
+        #[arg(long, value_name = "N", default_value_t = 1_000)]
+        most: u32,
+        #[command(flatten)]
+        seeds: Seeds,
+    },
+    /// Compare numbers of workers, files and orders.
+    Determinism {
+        #[command(flatten)]
+        seeds: Seeds,
+    },
+    /// Stop and kill the broker.
+    Broker {
+        /// How often.
+        #[arg(long, value_name = "N", default_value_t = 2)]
+        restarts: usize,
+        #[command(flatten)]
+        seeds: Seeds,
+    },
+    /// Send mails to a server that means no good.
+    Smtp {
+        #[command(flatten)]
+        seeds: Seeds,
+    },
+    /// Change the policy while the daemon runs.
+    Reload {
+        #[command(flatten)]
+        seeds: Seeds,
+    },
+    /// Plant bugs, each of which must be seen.
+    Mutants {
+        /// Only the one of this name.
+        #[arg(long, value_name = "NAME")]
+        bug: Option<String>,
+    },
+    /// The selection that runs with every change.
+    Short,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct Seeds {
+    /// How many seeds.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    seeds: u64,
+    /// The first.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+}
+
+impl Seeds {
+    fn range(self) -> std::ops::Range<u64> {
+        self.seed..self.seed + self.seeds
+    }
+}
+
+/// Breaks the program, and says what came of it.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    if let Mode::Determinism { seeds } = &arguments.mode {
+        let (_, plain) = world::programs()?;
+        return report("determinism", || {
+            determinism::all(&plain, seeds.range(), None)
+        });
+    }
+    let world = World::open()?;
+    match &arguments.mode {
+        Mode::Kill { point, seeds } => report("kill", || {
+            kill::all(&world, point.as_deref(), seeds.range())
+        }),
+        Mode::E2e { kills, seeds } => report("e2e", || e2e::all(&world, *kills, seeds.seed)),
+        Mode::Io { step, most, seeds } => {
+            report("io", || io::all(&world, seeds.seed, *step, *most))
+        }
+        Mode::Determinism { .. } => Ok(()),
+        Mode::Broker { restarts, seeds } => {
+            report("broker", || broker::all(&world, *restarts, seeds.seed))
+        }
+        Mode::Smtp { seeds } => report("smtp", || smtp::all(&world, seeds.range(), None)),
+        Mode::Reload { seeds } => report("reload", || reload::all(&world, seeds.range())),
+        Mode::Mutants { bug } => report("mutants", || mutants::all(&world, bug.as_deref())),
+        Mode::Short => short(&world),
+    }
+}
+
+/// What fits into a few minutes: see docs/reliability.md.
+fn short(world: &World) -> Result<()> {
+    report("kill", || kill::all(world, None, 0..1))?;
+    report("e2e", || e2e::all(world, 12, 0))?;
+    report("io", || io::all(world, 0, 5, 4))?;
+    report("determinism", || {
+        determinism::all(&world.plain, 0..10, None)
+    })?;
+    report("smtp", || smtp::all(world, 0..2, None))?;
+    report("reload", || reload::all(world, 0..4))?;
+    for bug in [
+        "offset-before-state",
+        "mail-marked-before-sent",
+        "order-of-arrival",
+    ] {
+        report("mutants", || mutants::all(world, Some(bug)))?;
+    }
+    report("broker", || broker::all(world, 2, 0))
+}
+
+fn report(mode: &str, work: impl FnOnce() -> Result<String>) -> Result<()> {
+    let started = Instant::now();
+    let came_of_it = work()?;
+    crate::say(&format!(
+        "{mode}: {came_of_it} ({} s)",
+        started.elapsed().as_secs()
+    ));
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! `chaos mutants`: bugs are planted one by one, and the harness must see each of them.
+
+use anyhow::{Result, bail, ensure};
+use faults::BUGS;
+
+use super::world::World;
+use super::{determinism, io, kill, smtp};
+
+/// Seeds that are tried before a bug counts as unseen.
+const SEEDS: u64 = 12;
+
+/// What shows a bug.
+enum Trial {
+    /// The daemon ends at this point, for the first time it comes there.
+    Kill(&'static str),
+    /// A system call of the store fails.
+    Store(io::Fault),
+    /// A system call of the outputs fails.
+    Outputs,
+    /// Workers, files and order differ.
+    Determinism,
+    /// The mail server is hostile.
+    Smtp,
+}
+
+fn trial(bug: &str) -> Result<Trial> {
+    Ok(match bug {
+        "offset-before-state" => Trial::Kill("store.begun"),
+        "outbox-outside-transaction" => Trial::Kill("store.committed"),
+        "mail-marked-before-sent" => Trial::Kill("mail.claimed"),
+        "topic-marked-before-delivered" => Trial::Kill("publish.taken"),
+        "withdrawal-forgotten" => Trial::Kill("commit.acknowledged"),
+        "start-on-half-the-facts" => Trial::Kill("stop.committed"),
+        "sending-forgotten" => Trial::Kill("mail.accepted"),
+        "message-id-of-attempt" => Trial::Kill("mail.accepted"),
+        "dead-letter-each-start" => Trial::Kill("stop.committed"),
+        "conflict-unheard" => Trial::Kill("stop.committed"),
+        "redelivery-counted-as-accepted" => Trial::Kill("stop.committed"),
+        "order-of-arrival" => Trial::Determinism,
+        "disk-error-ignored" => Trial::Store(io::FAULTS[0]),
+        "full-disk-skips-epoch" => Trial::Store(io::FAULTS[1]),
+        "output-in-place" => Trial::Outputs,
+        "refusal-is-for-good" => Trial::Smtp,
+        "lost-answer-is-success" => Trial::Smtp,
+        other => bail!("nothing is known that shows `{other}`"),
+    })
+}
+
+/// Plants each bug (or those of a name), and says what showed it.
+pub fn all(world: &World, only: Option<&str>) -> Result<String> {
+    let mut caught = Vec::new();
+    let mut unseen = Vec::new();
+    for bug in BUGS
+        .iter()
+        .filter(|bug| only.is_none_or(|only| bug.name == only))
+    {
+        match seen(world, bug.name)? {
+            Some((seed, how)) => {
+                caught.push(format!("{}: {} (seed {seed}: {how})", bug.name, bug.breaks))
+            }
+            None => unseen.push(bug.name),
+        }
+    }
+    ensure!(
+        unseen.is_empty(),
+        "planted and not seen: {unseen:?}; seen:\n{}",
+        caught.join("\n")
+    );
+    Ok(format!(
+        "{} planted bugs, each seen:\n  {}",
+        caught.len(),
+        caught.join("\n  ")
+    ))
+}
+
+/// The first seed with which the bug shows, and the first line of what it shows.
+fn seen(world: &World, bug: &str) -> Result<Option<(u64, String)>> {
+    let trial = trial(bug)?;
+    for seed in 0..SEEDS {
+        let planted = Some(bug);
+        let shown = match &trial {
+            Trial::Kill(point) => kill::once(world, point, seed, true, planted).map(drop),
+            // Of the first calls some are the migration's.
+            Trial::Store(fault) => {
+                let n = u32::try_from(seed * 3 + 4)?;
+                io::store(world, seed, *fault, n, planted).map(drop)
+            }
+            Trial::Outputs => io::outputs(&world.armed, planted).map(drop),
+            Trial::Determinism => determinism::all(&world.armed, seed..seed + 1, planted).map(drop),
+            Trial::Smtp => smtp::all(world, seed..seed + 1, planted).map(drop),
+        };
+        if let Err(error) = shown {
+            let how = error.root_cause().to_string();
+            return Ok(Some((
+                seed,
+                how.lines()
+                    .next()
+                    .unwrap_or_default()
+                    .chars()
+                    .take(160)
+                    .collect(),
+            )));
+        }
+    }
+    Ok(None)
+}

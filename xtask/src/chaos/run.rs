@@ -1,0 +1,409 @@
+//! One run: a store, topics and recipients of its own, and the daemon, which is started, killed and started again.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use acceptance::binary::ID_KEY;
+use acceptance::peer::{self, Process};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rusqlite::{Connection, OpenFlags};
+use tempfile::TempDir;
+
+use super::script::{Script, Sent};
+use super::world::World;
+
+/// For anything that a machine with much else to do still manages.
+pub const SOON: Duration = Duration::from_secs(60);
+/// Between looks at the store.
+const LOOK_AGAIN: Duration = Duration::from_millis(30);
+/// How a process says that it was ended by SIGKILL.
+pub const KILLED: i32 = 128 + 9;
+
+const CONFIG: &str = r#"
+policy = "policy.toml"
+store = "@STORE@"
+clock = "feeds"
+workers = @WORKERS@
+epoch_ms = 10
+
+[kafka]
+bootstrap = "@BROKER@"
+topic_prefix = "@PREFIX@"
+
+[http]
+listen = "127.0.0.1:@HTTP@"
+
+[mail]
+transport = "smtp"
+host = "127.0.0.1"
+port = @SMTP@
+tls = "none"
+from = "fundwatch@fund.example.org"
+
+[[mail.recipients]]
+address = "@RECIPIENT@"
+"#;
+
+/// The topics that are written.
+pub const ALERTS: &str = "fund.alerts";
+/// See [`ALERTS`].
+pub const DEAD_LETTER: &str = "fund.dead-letter";
+
+/// What the daemon is started with beside its configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Arms {
+    /// `FAILPOINTS`
+    pub fail_points: Option<String>,
+    /// `FUNDWATCH_PLANTED_BUG`
+    pub bug: Option<String>,
+    /// What strace is to make fail, e.g. `fdatasync:error=EIO:when=3`.
+    pub inject: Option<String>,
+    /// The program as it is shipped, rather than the one with fail points.
+    pub is_plain: bool,
+}
+
+/// How a wait for the daemon ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// It is as it should be.
+    Settled,
+    /// The daemon has ended.
+    Ended(i32),
+}
+
+/// One run. Its topics and its folder go with it.
+pub struct Run<'a> {
+    /// What it shares with others.
+    pub world: &'a World,
+    /// What it is about.
+    pub script: Script,
+    /// What was sent, in order.
+    pub sent: Vec<Sent>,
+    /// By Message-ID: how often the daemon ended while the mail was under way.
+    pub under_way_at_ends: BTreeMap<String, usize>,
+    /// Who gets the mails.
+    pub recipient: String,
+    /// The mail server refuses some mails for good.
+    pub may_be_refused: bool,
+    prefix: String,
+    folder: TempDir,
+    store: PathBuf,
+    http_port: u16,
+}
+
+impl<'a> Run<'a> {
+    /// Makes topics, policy and configuration.
+    pub fn set(world: &'a World, script: Script) -> Result<Run<'a>> {
+        let folder = TempDir::with_prefix("fundwatch-chaos-")?;
+        let store = folder.path().join("fundwatch.sqlite");
+        Run::set_with_store(world, script, folder, store)
+    }
+
+    /// The same, with the store elsewhere.
+    pub fn set_with_store(
+        world: &'a World,
+        script: Script,
+        folder: TempDir,
+        store: PathBuf,
+    ) -> Result<Run<'a>> {
+        let number = world.next_run();
+        let run = Run {
+            world,
+            script,
+            sent: Vec::new(),
+            under_way_at_ends: BTreeMap::new(),
+            may_be_refused: false,
+            recipient: format!("office-{number}@fund.example.org"),
+            prefix: format!("run-{number}."),
+            folder,
+            store,
+            http_port: peer::free_port()?,
+        };
+        let broker = world.broker.borrow();
+        let config = CONFIG
+            .replace("@STORE@", &run.store.to_string_lossy())
+            .replace("@WORKERS@", &run.script.workers.to_string())
+            .replace("@BROKER@", &broker.bootstrap())
+            .replace("@PREFIX@", &run.prefix)
+            .replace("@HTTP@", &run.http_port.to_string())
+            .replace("@SMTP@", &world.mail.port().to_string())
+            .replace("@RECIPIENT@", &run.recipient);
+        std::fs::write(run.path("fundwatch.toml"), config)?;
+        std::fs::write(run.path("policy.toml"), &run.script.policy)?;
+        let names = run.topics();
+        let topics: Vec<(&str, i32)> = names
+            .iter()
+            .map(|(name, partitions)| (name.as_str(), *partitions))
+            .collect();
+        broker.create(&topics).context("topics cannot be made")?;
+        drop(broker);
+        Ok(run)
+    }
+
+    fn topics(&self) -> Vec<(String, i32)> {
+        let feeds = acceptance::reference::facts::Topic::ALL
+            .map(|topic| (topic.name(), self.script.partitions));
+        let told = [(ALERTS, 2), (DEAD_LETTER, 1)];
+        feeds
+            .into_iter()
+            .chain(told)
+            .map(|(name, partitions)| (self.topic(name), partitions))
+            .collect()
+    }
+
+    /// The name of a topic on the broker.
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// A file of the run.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What the daemons have said.
+    pub fn words(&self) -> String {
+        std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
+    }
+
+    /// Sends the batch of this number.
+    pub fn send(&mut self, batch: usize) -> Result<()> {
+        let batch = std::mem::take(&mut self.script.batches[batch]);
+        let records: Vec<(String, i32, &[u8])> = batch
+            .iter()
+            .map(|sent| {
+                (
+                    self.topic(sent.topic.name()),
+                    sent.partition,
+                    sent.bytes.as_slice(),
+                )
+            })
+            .collect();
+        self.world.send(&records)?;
+        self.sent.extend(batch);
+        Ok(())
+    }
+
+    /// Starts the daemon.
+    pub fn start(&self, arms: &Arms) -> Result<Process> {
+        let program = if arms.is_plain {
+            &self.world.plain
+        } else {
+            &self.world.armed
+        };
+        let mut words: Vec<OsString> = Vec::new();
+        if let Some(inject) = &arms.inject {
+            // Detached (-D): the process that is asked to end is the program, not its tracer.
+            words.extend(
+                ["strace", "-D", "-f", "-qqq", "-o", "/dev/null", "-e"].map(OsString::from),
+            );
+            let call = inject.split(':').next().unwrap_or_default();
+            words.push(format!("trace={call}").into());
+            words.push("-e".into());
+            words.push(format!("inject={inject}").into());
+        }
+        words.push(program.into());
+        words.extend(["run", "--config"].map(OsString::from));
+        words.push(self.path("fundwatch.toml").into());
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .env("FUNDWATCH_ID_KEY", ID_KEY)
+            .env("FUNDWATCH_PATIENCE_MS", "200");
+        if let Some(points) = &arms.fail_points {
+            command.env("FAILPOINTS", points);
+        }
+        if let Some(bug) = &arms.bug {
+            command.env("FUNDWATCH_PLANTED_BUG", bug);
+        }
+        Process::start(&command, &self.path("daemon.log"))
+            .map_err(|error| anyhow!("the daemon {error}"))
+    }
+
+    /// Waits until everything sent is committed and told, or the daemon ends.
+    pub fn settle(&self, daemon: &mut Process, limit: Duration) -> Result<Waited> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(code) = daemon.ended() {
+                return Ok(Waited::Ended(code));
+            }
+            if self.is_settled().unwrap_or(false) {
+                return Ok(Waited::Settled);
+            }
+            if deadline < Instant::now() {
+                bail!(
+                    "not settled after {} s: committed {:?} of {:?}, {:?} not told",
+                    limit.as_secs(),
+                    self.store().and_then(|store| store.offsets()),
+                    self.ends(),
+                    self.store().and_then(|store| store.outbox())
+                );
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// The port of its pages.
+    pub fn http_port(&self) -> u16 {
+        self.http_port
+    }
+
+    /// Asks for a page; what it says does not matter here.
+    pub fn look(&self) {
+        // The daemon may have ended.
+        let _ = acceptance::daemon::get(self.http_port, "/metrics");
+    }
+
+    /// Waits until the daemon has read what was there when it started, or ends.
+    pub fn ready(&self, daemon: &mut Process) -> Result<Waited> {
+        let deadline = Instant::now() + SOON;
+        loop {
+            if let Some(code) = daemon.ended() {
+                return Ok(Waited::Ended(code));
+            }
+            if acceptance::daemon::get(self.http_port, "/readyz")
+                .is_ok_and(|answer| answer.code == 200)
+            {
+                return Ok(Waited::Settled);
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "not ready after {} s",
+                SOON.as_secs()
+            );
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    fn is_settled(&self) -> Result<bool> {
+        let store = self.store()?;
+        Ok(store.offsets()? == self.ends() && store.outbox()? == 0)
+    }
+
+    /// The offset after the last record of each partition.
+    fn ends(&self) -> BTreeMap<(String, i32), i64> {
+        let mut ends = BTreeMap::new();
+        for topic in acceptance::reference::facts::Topic::ALL {
+            for partition in 0..self.script.partitions {
+                ends.insert((topic.name().to_owned(), partition), 0);
+            }
+        }
+        for sent in &self.sent {
+            *ends
+                .entry((sent.topic.name().to_owned(), sent.partition))
+                .or_default() += 1;
+        }
+        ends
+    }
+
+    /// The daemon's database, read beside it.
+    pub fn store(&self) -> Result<Store> {
+        Store::open(&self.store)
+    }
+
+    /// Looks at what a daemon that has ended left behind: nothing may lead the state that it rests on.
+    pub fn look_after_end(&mut self) -> Result<()> {
+        let Ok(store) = self.store() else {
+            return Ok(());
+        };
+        if !store.has_tables()? {
+            return Ok(());
+        }
+        store.assert_whole()?;
+        for id in store.mails("sending")? {
+            *self.under_way_at_ends.entry(id).or_default() += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        let names = self.topics();
+        let names: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
+        // They only cost room on a broker that ends soon.
+        let _ = self.world.broker.borrow().delete(&names);
+    }
+}
+
+/// The daemon's database.
+pub struct Store(Connection);
+
+impl Store {
+    fn open(path: &Path) -> Result<Store> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        Ok(Store(connection))
+    }
+
+    /// What a query says, row by row.
+    pub fn rows<T>(
+        &self,
+        query: &str,
+        row: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut select = self.0.prepare(query)?;
+        let rows = select.query_map([], row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The number that a query says.
+    pub fn count(&self, query: &str) -> Result<i64> {
+        Ok(self.0.query_row(query, [], |row| row.get(0))?)
+    }
+
+    fn has_tables(&self) -> Result<bool> {
+        Ok(self.count(
+            "SELECT count(*) FROM sqlite_schema WHERE name IN ('offsets', 'mail', 'feed_totals')",
+        )? == 3)
+    }
+
+    /// The first offset not committed of each partition.
+    pub fn offsets(&self) -> Result<BTreeMap<(String, i32), i64>> {
+        let rows = self.rows("SELECT topic, partition, next_offset FROM offsets", |row| {
+            Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// How many tellings, dead letters and mails wait to go out.
+    pub fn outbox(&self) -> Result<i64> {
+        self.count(
+            "SELECT (SELECT count(*) FROM topic_outbox)
+                  + (SELECT count(*) FROM dead_letter WHERE pending = 1)
+                  + (SELECT count(*) FROM mail WHERE state IN ('pending', 'sending'))",
+        )
+    }
+
+    /// The Message-IDs of the mails in a state.
+    pub fn mails(&self, state: &str) -> Result<Vec<String>> {
+        self.rows(
+            &format!("SELECT message_id FROM mail WHERE state = '{state}'"),
+            |row| row.get(0),
+        )
+    }
+
+    /// Offsets and counts are of one moment: every record up to an offset is counted, once.
+    fn assert_whole(&self) -> Result<()> {
+        let offsets = self.offsets()?;
+        let read: BTreeMap<(String, i32), i64> = self
+            .rows("SELECT topic, partition, read FROM feed_totals", |row| {
+                Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
+            })?
+            .into_iter()
+            .collect();
+        ensure!(
+            offsets == read,
+            "offsets lead the counts, or the other way: {offsets:?}, read {read:?}"
+        );
+        let check: String = self
+            .0
+            .query_row("PRAGMA quick_check", [], |row| row.get(0))?;
+        ensure!(check == "ok", "the store is damaged: {check}");
+        Ok(())
+    }
+}

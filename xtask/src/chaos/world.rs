@@ -1,0 +1,122 @@
+//! What all runs share: the programs, one broker, one mail server.
+
+use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use acceptance::kafka::KafkaBroker;
+use acceptance::smtp::{Received, SmtpPeer};
+use anyhow::{Context, Result, anyhow, ensure};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+/// How long the broker may take to have what it is sent.
+const SEND_LIMIT: Duration = Duration::from_secs(30);
+
+/// The programs, and the peers that the daemon talks to.
+pub struct World {
+    /// With fail points and planted bugs.
+    pub armed: PathBuf,
+    /// As it is shipped, but for optimisation.
+    pub plain: PathBuf,
+    /// The broker of all runs, each of which has a prefix of its own.
+    pub broker: RefCell<KafkaBroker>,
+    /// The mail server of all runs, each of which has recipients of its own.
+    pub mail: SmtpPeer,
+    received: RefCell<Vec<Received>>,
+    producer: RefCell<Option<BaseProducer>>,
+    runs: Cell<u32>,
+}
+
+impl World {
+    /// Builds the programs, and starts the peers.
+    pub fn open() -> Result<World> {
+        let (armed, plain) = programs()?;
+        Ok(World {
+            armed,
+            plain,
+            broker: RefCell::new(
+                KafkaBroker::start().map_err(|error| anyhow!("the broker {error}"))?,
+            ),
+            mail: SmtpPeer::start().map_err(|error| anyhow!("the mail server {error}"))?,
+            received: RefCell::default(),
+            producer: RefCell::default(),
+            runs: Cell::new(0),
+        })
+    }
+
+    /// A number that no other run has.
+    pub fn next_run(&self) -> u32 {
+        self.runs.set(self.runs.get() + 1);
+        self.runs.get()
+    }
+
+    /// Sends records: topic, partition, value. They are on the broker, in order, when this returns.
+    pub fn send(&self, records: &[(String, i32, &[u8])]) -> Result<()> {
+        let mut kept = self.producer.borrow_mut();
+        let producer = match kept.take() {
+            Some(producer) => producer,
+            None => self
+                .broker
+                .borrow()
+                .client()
+                .set("acks", "all")
+                .set("enable.idempotence", "true")
+                .set("linger.ms", "2")
+                .create()?,
+        };
+        for (topic, partition, value) in records {
+            let record = BaseRecord::<(), [u8]>::to(topic)
+                .partition(*partition)
+                .payload(*value);
+            producer.send(record).map_err(|(error, _)| error)?;
+        }
+        producer
+            .flush(SEND_LIMIT)
+            .context("the broker does not take records")?;
+        *kept = Some(producer);
+        Ok(())
+    }
+
+    /// The mails to an address, in the order of their arrival.
+    pub fn mails_to(&self, address: &str) -> Result<Vec<Received>> {
+        let mut received = self.received.borrow_mut();
+        let new = self.mail.received_after(received.len())?;
+        received.extend(new);
+        let theirs = received.iter().filter(|mail| mail.to == [address]);
+        Ok(theirs.cloned().collect())
+    }
+}
+
+/// The program with fail points and the one without, built as tests are.
+pub fn programs() -> Result<(PathBuf, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let build = |arguments: &[&str]| -> Result<()> {
+        let status = Command::new(&cargo)
+            .args(["build", "--quiet", "--locked", "--package", "fundwatch"])
+            .args(arguments)
+            .current_dir(&root)
+            .status()?;
+        ensure!(
+            status.success(),
+            "`cargo build {}` failed",
+            arguments.join(" ")
+        );
+        Ok(())
+    };
+    build(&["--bin", "fundwatch"])?;
+    build(&["--features", "failpoints", "--bin", "fundwatch-chaos"])?;
+    let metadata = Command::new(&cargo)
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(&root)
+        .output()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
+    let target = metadata["target_directory"]
+        .as_str()
+        .context("cargo names no build folder")?;
+    let folder = Path::new(target).join("debug");
+    Ok((folder.join("fundwatch-chaos"), folder.join("fundwatch")))
+}

@@ -1,0 +1,100 @@
+//! `cargo xtask fuzz`: every fuzz target for a while, with limits on memory and on the time for one input.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+/// `cargo xtask fuzz`
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Seconds for each target.
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    seconds: u32,
+    /// Inputs for each target, instead of a time.
+    #[arg(long, value_name = "N")]
+    runs: Option<u64>,
+    /// Only this target.
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+}
+
+/// A process that needs more has a leak, or believes a length that it was told.
+const MEMORY_MB: u32 = 256;
+/// An input that takes longer hangs.
+const SECONDS_MAX: u32 = 1;
+/// The longest input; what is longer only repeats.
+const BYTES_MAX: u32 = 4_096;
+
+/// Builds the targets and runs one after the other; new inputs stay in the build folder, not in the corpus.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()?;
+    let listed = cargo_fuzz(&root, &["list"])
+        .output()
+        .context("cargo-fuzz is needed: `cargo install cargo-fuzz --locked`")?;
+    ensure!(
+        listed.status.success(),
+        "cargo-fuzz is needed: `cargo install cargo-fuzz --locked`"
+    );
+    let targets = String::from_utf8(listed.stdout)?;
+    let mut count = 0;
+    for target in targets.lines().filter(|target| {
+        arguments
+            .target
+            .as_deref()
+            .is_none_or(|only| only == *target)
+    }) {
+        let started = Instant::now();
+        let found = tempfile::tempdir()?;
+        let kept = root.join("fuzz/corpus").join(target);
+        let mut fuzz = cargo_fuzz(&root, &["run", "--sanitizer", "none", target]);
+        fuzz.arg(found.path()).arg(kept).arg("--");
+        match arguments.runs {
+            Some(runs) => fuzz.arg(format!("-runs={runs}")),
+            None => fuzz.arg(format!("-max_total_time={}", arguments.seconds)),
+        };
+        fuzz.args([
+            format!("-rss_limit_mb={MEMORY_MB}"),
+            format!("-timeout={SECONDS_MAX}"),
+            format!("-max_len={BYTES_MAX}"),
+            "-print_final_stats=1".to_owned(),
+        ]);
+        let output = fuzz.output()?;
+        let words = String::from_utf8_lossy(&output.stderr);
+        let last: Vec<&str> = words.lines().rev().take(40).collect();
+        ensure!(
+            output.status.success(),
+            "{target} has found something:\n{}",
+            last.into_iter().rev().collect::<Vec<_>>().join("\n")
+        );
+        let figure = |name: &str| {
+            let line = words.lines().find(|line| line.starts_with(name));
+            line.and_then(|line| line.split_whitespace().last())
+                .unwrap_or("?")
+                .to_owned()
+        };
+        crate::say(&format!(
+            "{target}: {} inputs in {} s, at most {} MB, nothing found",
+            figure("stat::number_of_executed_units"),
+            started.elapsed().as_secs(),
+            figure("stat::peak_rss_mb")
+        ));
+        count += 1;
+    }
+    ensure!(count > 0, "there is no such target");
+    Ok(())
+}
+
+/// Stable Rust; the release profile without what only makes the build slow.
+fn cargo_fuzz(root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.arg("fuzz").args(arguments).current_dir(root);
+    for (name, value) in [("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "0")] {
+        command.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
+    }
+    command
+}
