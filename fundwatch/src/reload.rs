@@ -2,7 +2,7 @@
 //!
 //! That is the policy with its calendar, the recipients of mails, and the times within which feeds must close. It is all
 //! checked aside first: what is wrong leaves everything as it was, and is said in the log and a metric. What is good is
-//! left for the edge of an epoch. Anything else in the file takes a start.
+//! left for the edge of an epoch. Anything else in the file takes a start, the names of places in mails, too.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, ConfigErrors};
 use crate::live::{Pace, Reload, Reloads};
+use crate::run::measure_pool;
 
 /// Waits for SIGHUP.
 pub struct Reloader {
@@ -59,6 +60,7 @@ impl Reloader {
             };
             self = again;
             metrics.reloaded(read.is_ok());
+            measure_pool(&metrics, &self.policy);
             match read {
                 Ok(is_policy_new) => {
                     tracing::info!(is_policy_new, "the configuration was read anew")

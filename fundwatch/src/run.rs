@@ -142,12 +142,12 @@ impl Services {
             store.path(),
             clock::now,
         )?);
-        let mut watched = |task: Pin<Box<dyn Future<Output = Result<()>> + Send>>| {
+        let mut spawn = |task: Pin<Box<dyn Future<Output = Result<()>> + Send>>| {
             let (task, pace) = (runtime.spawn(task), Arc::clone(&pace));
             tasks.spawn_on(watched(task, pace), runtime.handle());
         };
         let pages = http::serve(listener, exporter, Arc::clone(&health), stopping.clone());
-        watched(Box::pin(async move { pages.await.context("the pages") }));
+        spawn(Box::pin(async move { pages.await.context("the pages") }));
 
         let publisher = Publisher::new(
             &connection.client(),
@@ -156,7 +156,7 @@ impl Services {
             Arc::clone(&metrics),
         )?;
         let publish = publisher.run(wakers.topic, stopping.clone());
-        watched(Box::pin(async move { publish.await.context("publishing") }));
+        spawn(Box::pin(async move { publish.await.context("publishing") }));
 
         let queue = MailQueue::open(store.path())?;
         if let Some(sender) = Sender::new(
@@ -167,7 +167,7 @@ impl Services {
             clock::clock(),
         )? {
             let send = sender.run(wakers.mail, stopping);
-            watched(Box::pin(async move { send.await.context("sending mail") }));
+            spawn(Box::pin(async move { send.await.context("sending mail") }));
         }
 
         let stop_pace = Arc::clone(&pace);

@@ -100,7 +100,7 @@ pub fn policy(bytes: &[u8]) {
             .map(rules::Contribution::both_rates);
     }
     for detector in Detector::ALL {
-        for fen in [0, 1, 999_999_999_999_99] {
+        for fen in [0, 1, 99_999_999_999_999] {
             let _ = policy.severity(detector, Money::from_fen(fen));
         }
     }

@@ -171,15 +171,16 @@ impl KafkaBroker {
             .map(|(name, partitions)| NewTopic::new(name, *partitions, TopicReplication::Fixed(1)))
             .collect();
         self.administer(async |admin, options| admin.create_topics(&new, options).await)?;
-        for (name, _) in topics {
-            let mut attempts = 0;
-            while let Err(error) = self.ends(name) {
-                attempts += 1;
-                if attempts > 200 {
-                    return Err(error);
-                }
-                std::thread::sleep(Duration::from_millis(50));
+        let client: BaseConsumer = self.client().create()?;
+        let mut attempts = 0;
+        while !are_led(&client, topics)? {
+            attempts += 1;
+            if attempts > 400 {
+                return Err(KafkaError::AdminOpCreation(
+                    "a topic that was made has no leader".to_owned(),
+                ));
             }
+            std::thread::sleep(Duration::from_millis(25));
         }
         Ok(())
     }
@@ -346,6 +347,21 @@ fn partitions(client: &BaseConsumer, topic: &str) -> Result<i32, KafkaError> {
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     Ok(found.map_or(0, |topic| {
         i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX)
+    }))
+}
+
+/// Whether each partition of the topics has a leader.
+fn are_led(client: &BaseConsumer, topics: &[(&str, i32)]) -> Result<bool, KafkaError> {
+    let metadata = client.fetch_metadata(None, CALL_LIMIT)?;
+    Ok(topics.iter().all(|(name, count)| {
+        let found = metadata.topics().iter().find(|found| found.name() == *name);
+        found.is_some_and(|topic| {
+            i32::try_from(topic.partitions().len()) == Ok(*count)
+                && topic
+                    .partitions()
+                    .iter()
+                    .all(|partition| partition.leader() >= 0)
+        })
     }))
 }
 

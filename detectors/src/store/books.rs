@@ -197,6 +197,15 @@ impl Books {
         }
     }
 
+    /// How many books a shelf has; they are numbered from 0.
+    pub fn count(&self, shelf: Shelf) -> usize {
+        match shelf {
+            Shelf::Person => self.persons.heads.len(),
+            Shelf::Enterprise => self.enterprises.heads.len(),
+            Shelf::Transfer => self.transfers.heads.len(),
+        }
+    }
+
     /// Settles a book: tells `newcomer` what became of each fact that was put since the last time,
     /// takes redeliveries and conflicts out of the book, and returns what is left.
     pub fn settle(

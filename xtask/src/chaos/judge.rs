@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use acceptance::compare;
-use acceptance::reference::facts::Topic;
+use acceptance::reference::decode;
+use acceptance::reference::facts::{Facts, Topic};
 use acceptance::reference::intake::Intake;
+use acceptance::reference::live::{self, Closes};
 use acceptance::reference::policy::Policy;
 use acceptance::reference::{self, Outcome};
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -34,7 +36,7 @@ impl Run<'_> {
     pub fn judge(&self) -> Result<()> {
         let store = self.store()?;
         let expected = self.expected()?;
-        same_alerts(&expected, &store).context("the alerts in the store")?;
+        same_alerts(&expected.alerts, &store).context("the alerts in the store")?;
         same_dead_letters(&expected, &store).context("the dead letters in the store")?;
         same_counts(&expected, &store).context("the counts")?;
         self.told_on_topic(&store).context("the alerts topic")?;
@@ -65,6 +67,40 @@ impl Run<'_> {
             }
         }
         Ok(reference::judge(intake, &policy, self.script.as_of))
+    }
+
+    /// Judges the store that a daemon left when it ended: what stands is the reference's on the records up to the offsets
+    /// in the store, whatever they are.
+    pub fn judge_left_behind(&self, store: &Store) -> Result<()> {
+        let offsets = store.offsets()?;
+        let policy =
+            Policy::parse(&self.script.policy).map_err(|error| anyhow!("the policy: {error}"))?;
+        let (mut intake, mut closes) = (Intake::default(), Closes::default());
+        for topic in Topic::ALL {
+            for partition in 0..self.script.partitions {
+                let end = offsets
+                    .get(&(topic.name().to_owned(), partition))
+                    .copied()
+                    .unwrap_or(0);
+                let of_partition = self
+                    .sent
+                    .iter()
+                    .filter(|sent| sent.topic == topic && sent.partition == partition);
+                for (offset, sent) in of_partition.enumerate().take(usize::try_from(end)?) {
+                    intake.take(
+                        topic,
+                        &format!("{partition}:{offset}"),
+                        &sent.bytes,
+                        &policy,
+                    );
+                    if let Ok(fact) = decode::decode(topic, &sent.bytes, &policy) {
+                        closes.take(topic, &fact);
+                    }
+                }
+            }
+        }
+        let expected = live::alerts(&Facts::of(intake.accepted), &closes, &policy);
+        same_alerts(&expected, store).context("the alerts that it left behind")
     }
 
     /// All that must stay as it is.
@@ -237,7 +273,7 @@ impl Run<'_> {
     }
 }
 
-fn same_alerts(expected: &Outcome, store: &Store) -> Result<()> {
+fn same_alerts(expected: &[Value], store: &Store) -> Result<()> {
     let standing: Vec<String> = store.rows(
         "SELECT json FROM alerts
          WHERE withdrawn = 0 AND detector NOT IN ('silent-feed', 'incomplete-feed')
@@ -249,13 +285,13 @@ fn same_alerts(expected: &Outcome, store: &Store) -> Result<()> {
         .map(|json| serde_json::from_str(json))
         .collect::<Result<_, _>>()?;
     let standing = compare::comparable_alerts(&standing);
-    for alert in &expected.alerts {
+    for alert in expected {
         ensure!(standing.contains(alert), "missing: {alert}");
     }
     for alert in &standing {
-        ensure!(expected.alerts.contains(alert), "unexpected: {alert}");
+        ensure!(expected.contains(alert), "unexpected: {alert}");
     }
-    ensure!(standing == expected.alerts, "in another order");
+    ensure!(standing == expected, "in another order");
     Ok(())
 }
 

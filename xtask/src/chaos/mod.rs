@@ -6,6 +6,7 @@
 
 mod broker;
 mod determinism;
+mod disk;
 mod e2e;
 mod io;
 mod judge;
@@ -57,6 +58,11 @@ enum Mode {
         /// At most so many n of each kind of fault.
         #[arg(long, value_name = "N", default_value_t = 1_000)]
         most: u32,
+        #[command(flatten)]
+        seeds: Seeds,
+    },
+    /// Fill the disk with the store, and make room again.
+    Disk {
         #[command(flatten)]
         seeds: Seeds,
     },
@@ -126,6 +132,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Mode::Io { step, most, seeds } => {
             report("io", || io::all(&world, seeds.seed, *step, *most))
         }
+        Mode::Disk { seeds } => report("disk", || disk::all(&world, seeds.range())),
         Mode::Determinism { .. } => Ok(()),
         Mode::Broker { restarts, seeds } => {
             report("broker", || broker::all(&world, *restarts, seeds.seed))
@@ -142,6 +149,7 @@ fn short(world: &World) -> Result<()> {
     report("kill", || kill::all(world, None, 0..1))?;
     report("e2e", || e2e::all(world, 12, 0))?;
     report("io", || io::all(world, 0, 5, 4))?;
+    report("disk", || disk::all(world, 0..1))?;
     report("determinism", || {
         determinism::all(&world.plain, 0..10, None)
     })?;

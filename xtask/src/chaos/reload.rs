@@ -99,7 +99,7 @@ fn once(run: &mut Run<'_>) -> Result<(u64, i64)> {
             );
         }
         told += i64::try_from(new.len() - before.len())?;
-        run.judge()?;
+        run.judge_left_behind(&run.store()?)?;
         run.send(change + 1)?;
     }
     ensure!(

@@ -59,7 +59,7 @@ pub struct Arms {
     pub fail_points: Option<String>,
     /// `FUNDWATCH_PLANTED_BUG`
     pub bug: Option<String>,
-    /// What strace is to make fail, e.g. `fdatasync:error=EIO:when=3`.
+    /// What strace is to make fail, e.g. `fsync:error=EIO:when=3`.
     pub inject: Option<String>,
     /// The program as it is shipped, rather than the one with fail points.
     pub is_plain: bool,
@@ -169,6 +169,14 @@ impl<'a> Run<'a> {
         std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
     }
 
+    /// Whether a call failed on purpose that made a commit to the store durable.
+    pub fn has_commit_failed(&self) -> bool {
+        let calls = std::fs::read_to_string(self.path("strace.log")).unwrap_or_default();
+        calls
+            .lines()
+            .any(|call| call.contains("-wal>") && call.contains("(INJECTED)"))
+    }
+
     /// Sends the batch of this number.
     pub fn send(&mut self, batch: usize) -> Result<()> {
         let batch = std::mem::take(&mut self.script.batches[batch]);
@@ -197,9 +205,9 @@ impl<'a> Run<'a> {
         let mut words: Vec<OsString> = Vec::new();
         if let Some(inject) = &arms.inject {
             // Detached (-D): the process that is asked to end is the program, not its tracer.
-            words.extend(
-                ["strace", "-D", "-f", "-qqq", "-o", "/dev/null", "-e"].map(OsString::from),
-            );
+            words.extend(["strace", "-D", "-f", "-y", "-qqq", "-o"].map(OsString::from));
+            words.push(self.path("strace.log").into());
+            words.push("-e".into());
             let call = inject.split(':').next().unwrap_or_default();
             words.push(format!("trace={call}").into());
             words.push("-e".into());
@@ -313,6 +321,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         store.assert_whole()?;
+        self.judge_left_behind(&store)?;
         for id in store.mails("sending")? {
             *self.under_way_at_ends.entry(id).or_default() += 1;
         }

@@ -84,7 +84,11 @@ impl Script {
             .collect();
         let size = lines.len().div_ceil(batch_count).max(1);
         for (at, (topic, bytes)) in lines.into_iter().enumerate() {
-            let partition = script.partition(&mut dice);
+            let region = decode::decode(topic, &bytes, &policy).map(|fact| fact.region);
+            let partition = match region {
+                Ok(region) => script.partition_of(&region),
+                Err(_) => dice.pick(&[0, 1, 2]) % script.partitions,
+            };
             script.batches[at / size].push(Sent {
                 topic,
                 partition,
@@ -97,8 +101,10 @@ impl Script {
         Ok(script)
     }
 
-    fn partition(&self, dice: &mut Dice) -> i32 {
-        dice.pick(&[0, 1, 2]) % self.partitions
+    /// What a region sends on a topic stays in one partition, in order.
+    fn partition_of(&self, region: &str) -> i32 {
+        let sum: u32 = region.bytes().map(u32::from).sum();
+        i32::try_from(sum).unwrap_or(0) % self.partitions
     }
 
     /// A record that is none, one that says something else than another of its id, one that comes again; and the closes.
@@ -111,14 +117,14 @@ impl Script {
             let record = format!(
                 r#"{{"type":"transfer","id":"chaos-{id}-{at}","region":"{region}","date":"{date}","kind":"county_subsidy","amount":"{amount}"}}"#
             );
-            let partition = self.partition(dice);
+            let partition = self.partition_of(region);
             self.batches[at].push(Sent {
                 topic: Topic::TreasuryTransfer,
                 partition,
                 bytes: record.into_bytes(),
             });
         }
-        let partition = self.partition(dice);
+        let partition = dice.pick(&[0, 1, 2]) % self.partitions;
         self.batches[at].push(Sent {
             topic: Topic::CivilDeath,
             partition,
@@ -130,7 +136,7 @@ impl Script {
                     r#"{{"type":"day_close","id":"chaos-{at}","region":"{region}","date":"{date}","records":{},"amount":"0"}}"#,
                     dice.below(3)
                 );
-                let partition = self.partition(dice);
+                let partition = self.partition_of(region);
                 self.batches[at].push(Sent {
                     topic,
                     partition,
