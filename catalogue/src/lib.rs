@@ -55,14 +55,24 @@ pub enum Label {
     Reason,
     /// What leads out of the store.
     Channel,
+    /// A region's code, or `pool` for the whole: its code may be that of a region.
+    Unit,
     /// An indicator of the fund's health.
     Indicator,
     /// A column of the ledger.
     Flow,
-    /// A step that money in transit waits for.
+    /// `month`, `year` or `all`.
+    Window,
+    /// A step that money on its way waits for.
     Step,
     /// An equation of the fund's money.
     Identity,
+    /// What is projected.
+    Series,
+    /// 1 to 12.
+    MonthsAhead,
+    /// `low`, `median` or `high`.
+    Quantile,
     /// The program's version.
     Version,
     /// The commit that the program was built from.
@@ -83,10 +93,15 @@ impl Label {
             Label::Result => "result",
             Label::Reason => "reason",
             Label::Channel => "channel",
+            Label::Unit => "unit",
             Label::Indicator => "indicator",
             Label::Flow => "flow",
+            Label::Window => "window",
             Label::Step => "step",
             Label::Identity => "identity",
+            Label::Series => "series",
+            Label::MonthsAhead => "months_ahead",
+            Label::Quantile => "quantile",
             Label::Version => "version",
             Label::Revision => "revision",
         }
@@ -227,35 +242,31 @@ metrics! {
 
 metrics! {
     /// What the ledger will export. A panel that asks for one of these is left out of its board until the metric is moved
-    /// to [`EXPORTED`]. Figures of the pool that are no sum of its regions' have `pool` for a region.
+    /// to [`EXPORTED`].
     AWAITED:
 
-    FUND_BALANCE_YUAN = Gauge "fundwatch_fund_balance_yuan" []
-        "Accumulated balance of the pool's fund. For looking: the exact amount is in the ledger.";
-    FLOW_YEAR_YUAN = Gauge "fundwatch_flow_year_yuan" [Flow Region]
-        "What moved in the year up to as-of, by column of the ledger.";
-    IN_TRANSIT_YUAN = Gauge "fundwatch_in_transit_yuan" [Step Region]
-        "Money that left one place and is not yet at the next.";
-    IN_TRANSIT_DAYS = Gauge "fundwatch_in_transit_oldest_days" [Step Region]
-        "Age of the oldest of the money in transit.";
-    DIFFERENCE_YUAN = Gauge "fundwatch_ledger_difference_yuan" [Identity Region]
-        "What does not close in an equation of the ledger; 0 where it closes.";
-    INDICATOR_MONTHS = Gauge "fundwatch_indicator_months" [Indicator Region]
-        "An indicator that is measured in months; not there while it is unknown or not applicable.";
-    INDICATOR_RATIO = Gauge "fundwatch_indicator_ratio" [Indicator Region]
-        "An indicator that is a part of a whole; not there while it is unknown or not applicable.";
-    INDICATOR_DAYS = Gauge "fundwatch_indicator_days" [Indicator Region]
-        "An indicator that is measured in days or business days; not there while it is unknown or not applicable.";
-    INDICATOR_GRADE = Gauge "fundwatch_indicator_grade" [Indicator Region]
-        "0 good, 1 yellow, 2 orange, 3 red, -1 unknown; not there where it is not applicable.";
-}
-
-/// The metric of a name, of those that are exported.
-pub fn exported(name: &str) -> Option<&'static Metric> {
-    EXPORTED
-        .iter()
-        .chain(PROCESS)
-        .find(|metric| metric.name == name)
+    FUND_AS_OF = Gauge "fundwatch_fund_as_of_timestamp_seconds" []
+        "The date that the fund's figures are as of, as seconds since 1970.";
+    FUND_POSITION = Gauge "fundwatch_fund_position_yuan" [Unit]
+        "Income less outlay since the start: the pool's balance, a region's part in it.";
+    FUND_FLOW = Gauge "fundwatch_fund_flow_yuan" [Unit Flow Window]
+        "Money moved, by column of the ledger, in the last complete month, the year up to it, or ever.";
+    FUND_TRANSIT = Gauge "fundwatch_fund_transit_yuan" [Unit Step]
+        "Money on its way: collected and not remitted, subsidies not released, allocated and not paid out.";
+    FUND_TRANSIT_AGE = Gauge "fundwatch_fund_transit_age_days" [Unit Step]
+        "Mean age of money on its way, weighted by value; absent if there is none.";
+    FUND_DIFFERENCE = Gauge "fundwatch_fund_difference_yuan" [Unit Identity]
+        "What does not close, by identity; 0 if it does.";
+    FUND_INDICATOR = Gauge "fundwatch_fund_indicator" [Unit Indicator]
+        "Value of an indicator in its measure; absent if unknown or not applicable.";
+    FUND_INDICATOR_LEVEL = Gauge "fundwatch_fund_indicator_level" [Unit Indicator]
+        "Grade of an indicator: -3 ungraded, -2 not applicable, -1 unknown, 0 green, 1 yellow, 2 orange, 3 red.";
+    FUND_INDICATOR_COMPLETENESS = Gauge "fundwatch_fund_indicator_completeness_ratio" [Unit Indicator]
+        "Part of the feeds that an indicator reads that are complete.";
+    FUND_PROJECTION = Gauge "fundwatch_fund_projection_yuan" [Unit Series MonthsAhead Quantile]
+        "A projection, no promise: collected, paid_out, balance, by months ahead and quantile.";
+    FUND_PROJECTION_RESERVE = Gauge "fundwatch_fund_projection_reserve_months" [Unit MonthsAhead Quantile]
+        "A projection, no promise: months of payouts that the balance lasts.";
 }
 
 #[cfg(test)]

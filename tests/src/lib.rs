@@ -11,5 +11,6 @@ pub mod daemon;
 pub mod history;
 pub mod kafka;
 pub mod peer;
+pub mod prometheus;
 pub mod reference;
 pub mod smtp;

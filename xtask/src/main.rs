@@ -1,8 +1,10 @@
 //! The project's own tools, started as `cargo xtask`.
 //!
-//! They look at the program from outside: of the project's crates they use that of its tests, and the list of fail points.
+//! They look at the program from outside: of the project's crates they use that of its tests, the list of fail points, and
+//! the words.
 
 mod bench;
+mod boards;
 mod chaos;
 mod figures;
 mod fuzz;
@@ -31,6 +33,8 @@ enum Tool {
     Chaos(chaos::Arguments),
     /// Feed bytes that nobody meant to whatever reads bytes.
     Fuzz(fuzz::Arguments),
+    /// Write Grafana's boards below ops/grafana/dashboards, or say which are stale.
+    Boards(boards::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -39,6 +43,7 @@ fn main() -> Result<()> {
         Tool::Live(arguments) => live::run(&arguments),
         Tool::Chaos(arguments) => chaos::run(&arguments),
         Tool::Fuzz(arguments) => fuzz::run(&arguments),
+        Tool::Boards(arguments) => boards::run(&arguments),
     }
 }
 
