@@ -397,7 +397,9 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    const TARGETS: [(&str, fn(&[u8])); 5] = [
+    type Target = (&'static str, fn(&[u8]));
+
+    const TARGETS: [Target; 5] = [
         ("decode", super::decode),
         ("policy", super::policy),
         ("configuration", super::configuration),

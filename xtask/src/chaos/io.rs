@@ -15,6 +15,8 @@ use super::world::World;
 const BATCHES: usize = 3;
 /// A run makes fewer calls of one kind in any of its threads.
 const CALLS_MAX: u32 = 400;
+/// More than a replay makes of one kind for its outputs.
+const OUTPUT_CALLS_MAX: u32 = 8;
 
 /// What is made to fail, and what must follow.
 #[derive(Clone, Copy, Debug)]
@@ -58,24 +60,24 @@ pub fn all(world: &World, seed: u64, step: u32, most: u32) -> Result<String> {
     );
     let mut lines = Vec::new();
     for fault in FAULTS {
-        let (mut count, mut felt) = (0, 0);
-        let mut misses = 0;
+        let (mut count, mut ends, mut misses) = (0, 0, 0);
         // The calls are counted in each thread; after so many that nobody made there are no more.
         for n in (1..CALLS_MAX).step_by(step as usize) {
             if misses == 3 || count == most {
                 break;
             }
-            let ended = store(world, seed, fault, n, None)?;
+            let felt = store(world, seed, fault, n, None)?;
             count += 1;
-            felt += u32::from(ended);
-            misses = if ended || !fault.is_fatal {
-                0
-            } else {
-                misses + 1
-            };
+            ends += u32::from(felt.ended);
+            misses = if felt.failed { 0 } else { misses + 1 };
         }
+        ensure!(
+            count > misses,
+            "no {} failed: the harness is blind",
+            fault.call
+        );
         lines.push(format!(
-            "{} {}: {count} runs, ended by it {felt}",
+            "{} {}: {count} runs, ended by it {ends}",
             fault.call, fault.error
         ));
     }
@@ -83,8 +85,17 @@ pub fn all(world: &World, seed: u64, step: u32, most: u32) -> Result<String> {
     Ok(format!("{}: 0 differences", lines.join("; ")))
 }
 
-/// One run with the n-th call failing; whether the daemon ended for it.
-pub fn store(world: &World, seed: u64, fault: Fault, n: u32, bug: Option<&str>) -> Result<bool> {
+/// What came of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Felt {
+    /// The call was made, and failed.
+    failed: bool,
+    /// The daemon ended for it.
+    ended: bool,
+}
+
+/// One run with the n-th call failing.
+pub fn store(world: &World, seed: u64, fault: Fault, n: u32, bug: Option<&str>) -> Result<Felt> {
     let history = 800_000 + seed;
     let mut run = Run::set(world, Script::of(history, BATCHES)?)?;
     let done = faulty(&mut run, fault, n, bug);
@@ -98,7 +109,7 @@ pub fn store(world: &World, seed: u64, fault: Fault, n: u32, bug: Option<&str>) 
     })
 }
 
-fn faulty(run: &mut Run<'_>, fault: Fault, n: u32, bug: Option<&str>) -> Result<bool> {
+fn faulty(run: &mut Run<'_>, fault: Fault, n: u32, bug: Option<&str>) -> Result<Felt> {
     let unarmed = Arms {
         bug: bug.map(str::to_owned),
         ..Arms::default()
@@ -135,7 +146,10 @@ fn faulty(run: &mut Run<'_>, fault: Fault, n: u32, bug: Option<&str>) -> Result<
         has_ended || !fault.is_fatal || !run.has_commit_failed(),
         "a commit failed, and the daemon went on"
     );
-    Ok(has_ended)
+    Ok(Felt {
+        failed: run.has_call_failed(),
+        ended: has_ended,
+    })
 }
 
 /// `replay` with the n-th call failing, for every n: an output file is whole or not there.
@@ -146,15 +160,18 @@ pub fn outputs(program: &Path, bug: Option<&str>) -> Result<String> {
     let whole = replay(program, folder.path(), "whole", None, bug)?;
     ensure!(whole, "a replay without a fault fails");
     let mut runs = 0;
-    for (call, error) in [
-        ("write", "ENOSPC"),
-        ("fsync", "EIO"),
-        ("rename", "EIO"),
-        ("openat", "ENOSPC"),
+    for (call, how) in [
+        ("openat", "error=ENOSPC"),
+        ("write", "error=ENOSPC"),
+        ("fsync", "error=EIO"),
+        ("rename", "error=EIO"),
+        ("openat", "signal=KILL"),
+        ("write", "signal=KILL"),
+        ("rename", "signal=KILL"),
     ] {
-        for n in 1..CALLS_MAX {
+        for n in 1..=OUTPUT_CALLS_MAX {
             let name = format!("{call}-{n}");
-            let inject = format!("{call}:error={error}:when={n}");
+            let inject = format!("{call}:{how}:when={n}");
             let done = replay(program, folder.path(), &name, Some(&inject), bug)?;
             runs += 1;
             for file in ["alerts.jsonl", "dead-letter.jsonl"] {
@@ -162,14 +179,10 @@ pub fn outputs(program: &Path, bug: Option<&str>) -> Result<String> {
                 let expected = std::fs::read(folder.path().join("whole").join(file))?;
                 ensure!(
                     got.as_ref() == Some(&expected) || (got.is_none() && !done),
-                    "the {n}th {call} fails with {error}: {file} is neither whole nor absent"
+                    "the {n}th {call} has {how}: {file} is neither whole nor absent"
                 );
             }
             std::fs::remove_dir_all(folder.path().join(&name)).ok();
-            // The first n that nobody reaches is the end; a few calls may be survived on the way.
-            if done && n >= 40 {
-                break;
-            }
         }
     }
     Ok(format!("outputs of replay: {runs} runs"))

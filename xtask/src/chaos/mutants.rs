@@ -80,9 +80,13 @@ fn seen(world: &World, bug: &str) -> Result<Option<(u64, String)>> {
         let planted = Some(bug);
         let shown = match &trial {
             Trial::Kill(point) => kill::once(world, point, seed, true, planted).map(drop),
-            // Of the first calls some are the migration's.
+            // The first calls are those of the opening, at which any fault ends the program.
             Trial::Store(fault) => {
-                let n = u32::try_from(seed * 3 + 4)?;
+                let n = match fault.call {
+                    "fsync" => seed + 4,
+                    _ => 9 * seed + 20,
+                };
+                let n = u32::try_from(n)?;
                 io::store(world, seed, *fault, n, planted).map(drop)
             }
             Trial::Outputs => io::outputs(&world.armed, planted).map(drop),

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use acceptance::daemon;
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use jiff::ToSpan;
 
 use super::kill::tail;
@@ -71,13 +71,14 @@ fn once(run: &mut Run<'_>) -> Result<(u64, i64)> {
         let known = run.words().matches(words).count();
         daemon.hang_up();
         wait_for(run, words, known)?;
-        let page = daemon::get(run.http_port(), "/metrics")
-            .map_err(|error| anyhow!("/metrics: {error}"))?;
         let shown = format!(
             "fundwatch_config_last_reload_successful {}",
             u8::from(is_good)
         );
-        ensure!(page.body.contains(&shown), "the metric does not say so");
+        // The page is a little old at times.
+        wait_until("the metric says so", || {
+            daemon::get(run.http_port(), "/metrics").is_ok_and(|page| page.body.contains(&shown))
+        })?;
         if is_good {
             run.script.policy = new;
             good += 1;
@@ -149,9 +150,13 @@ fn history(run: &Run<'_>) -> Result<Vec<(Option<String>, String)>> {
 }
 
 fn wait_for(run: &Run<'_>, words: &str, before: usize) -> Result<()> {
+    wait_until(words, || run.words().matches(words).count() > before)
+}
+
+fn wait_until(what: &str, holds: impl Fn() -> bool) -> Result<()> {
     let deadline = Instant::now() + SOON;
-    while run.words().matches(words).count() <= before {
-        ensure!(Instant::now() < deadline, "it does not say `{words}`");
+    while !holds() {
+        ensure!(Instant::now() < deadline, "waited in vain until: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())

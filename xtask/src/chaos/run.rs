@@ -169,6 +169,12 @@ impl<'a> Run<'a> {
         std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
     }
 
+    /// Whether any call failed on purpose.
+    pub fn has_call_failed(&self) -> bool {
+        std::fs::read_to_string(self.path("strace.log"))
+            .is_ok_and(|calls| calls.contains("(INJECTED)"))
+    }
+
     /// Whether a call failed on purpose that made a commit to the store durable.
     pub fn has_commit_failed(&self) -> bool {
         let calls = std::fs::read_to_string(self.path("strace.log")).unwrap_or_default();
