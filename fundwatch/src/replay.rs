@@ -94,9 +94,9 @@ struct FileFeed {
 
 impl Feed for FileFeed {
     fn advance(&mut self, outlet: &mut Outlet) -> Advance {
-        let advanced = self
-            .reader
-            .advance(|fact, position| outlet.fact(&fact, position.0));
+        let advanced = self.reader.advance(|fact, position| {
+            outlet.fact(&fact, position.0);
+        });
         if let Ok(true) = advanced {
             self.bar.set_position(self.files.bytes_read());
             return Advance::More;

@@ -33,6 +33,18 @@ impl Tally {
         }
     }
 
+    /// What was counted since an earlier tally of the same records.
+    pub fn since(&self, earlier: &Tally) -> Tally {
+        let mut since = *self;
+        since.read -= earlier.read;
+        since.accepted -= earlier.accepted;
+        since.redelivered -= earlier.redelivered;
+        for (count, before) in since.rejected.iter_mut().zip(earlier.rejected) {
+            *count -= before;
+        }
+        since
+    }
+
     /// A fact that had been taken as accepted turned out to be a redelivery.
     pub fn accepted_was_redelivered(&mut self, count: u64) {
         self.accepted -= count;

@@ -29,7 +29,7 @@ use timely::dataflow::operators::generic::operator::source;
 use timely::dataflow::operators::{Operator, Probe};
 use timely::worker::Worker;
 
-use crate::store::packed::{key, mix, pack};
+use crate::store::packed::{key, mix, pack, pieces};
 pub(crate) use subjects::differences;
 use times::{Close, Times};
 
@@ -70,6 +70,15 @@ enum Load {
     Present(u32),
     /// What is judged by from now on.
     Policy(Box<PolicyText>),
+}
+
+/// What an [`Outlet`] sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sent<'a> {
+    /// Packed facts.
+    Facts(&'a [u8]),
+    /// A day close.
+    Close(Close),
 }
 
 /// Emptied loads of a worker, to be filled again: fresh memory costs more than what is done with it.
@@ -121,17 +130,36 @@ impl Outlet {
     }
 
     /// Sends a fact; a day close goes to every worker. `position` orders it within its topic.
+    /// Returns what was sent, for whoever keeps it to send it again.
     #[inline]
-    pub fn fact(&mut self, fact: &Fact<'_>, position: u64) {
+    pub fn fact(&mut self, fact: &Fact<'_>, position: u64) -> Sent<'_> {
         let Some(key) = key(fact) else {
-            return self.close(fact, position);
+            return Sent::Close(self.close(fact, position));
         };
         let target = owner(key, self.loads.len());
-        let load = &mut self.loads[target];
-        pack(key, fact, position, load);
-        if load.len() >= LOAD_BYTES {
+        if self.loads[target].len() >= LOAD_BYTES {
             self.ship(target);
         }
+        let load = &mut self.loads[target];
+        let start = load.len();
+        pack(key, fact, position, load);
+        Sent::Facts(&load[start..])
+    }
+
+    /// Sends facts again that were sent before, by whatever worker and in whatever order.
+    pub fn facts_again(&mut self, facts: &[u8]) {
+        for (key, fact) in pieces(facts) {
+            let target = owner(key, self.loads.len());
+            if self.loads[target].len() >= LOAD_BYTES {
+                self.ship(target);
+            }
+            self.loads[target].extend_from_slice(fact);
+        }
+    }
+
+    /// Sends a day close again.
+    pub fn close_again(&mut self, close: Close) {
+        self.broadcast(&Load::Close(close));
     }
 
     /// The clock says that it is this date.
@@ -145,7 +173,7 @@ impl Outlet {
         self.broadcast(&Load::Policy(Box::new(policy.clone())));
     }
 
-    fn close(&mut self, fact: &Fact<'_>, position: u64) {
+    fn close(&mut self, fact: &Fact<'_>, position: u64) -> Close {
         let Body::DayClose {
             topic,
             records,
@@ -154,7 +182,7 @@ impl Outlet {
         else {
             unreachable!("only a day close has no book")
         };
-        self.broadcast(&Load::Close(Close {
+        let close = Close {
             topic: topic.index() as u8,
             region: fact.region.0,
             position,
@@ -162,7 +190,9 @@ impl Outlet {
             date: fact.date.days(),
             records,
             fen: amount.fen(),
-        }));
+        };
+        self.broadcast(&Load::Close(close.clone()));
+        close
     }
 
     fn broadcast(&mut self, load: &Load) {

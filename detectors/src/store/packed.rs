@@ -384,6 +384,48 @@ fn text(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
+/// Cuts what [`pack`] wrote into single facts in their envelopes, each with the key of its book.
+pub fn pieces(bytes: &[u8]) -> impl Iterator<Item = (u128, &[u8])> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let whole = u32::from_le_bytes(array(rest, 0)) as usize;
+        let (this, after) = rest.split_at(whole);
+        rest = after;
+        Some((u128::from_le_bytes(array(this, 4)), this))
+    })
+}
+
+/// Counts the facts in bytes that were kept somewhere else; `None` if they are not what [`pack`]
+/// writes of the facts of a pool with so many regions, so that nothing else may be asked of them.
+pub fn count_checked(bytes: &[u8], regions: usize) -> Option<u64> {
+    let mut rest = bytes;
+    let mut count = 0;
+    while !rest.is_empty() {
+        let whole = u32::from_le_bytes(rest.first_chunk().copied()?) as usize;
+        let (this, after) = rest.split_at_checked(whole)?;
+        rest = after;
+        let (item_length, this) = this.split_last()?;
+        let (this, item) =
+            this.split_at_checked(this.len().checked_sub(usize::from(*item_length))?)?;
+        let packed = Packed(this.get(ENVELOPE..)?);
+        // The texts of a fact end where it ends, and nothing is left over.
+        let is_fact = packed.0.len() > HEAD
+            && packed.has_known_words()
+            && packed.region().index() < regions
+            && packed.date() <= BusinessDate::LAST
+            && packed.period() <= Period::LAST
+            && packed.checked_length() == Some(packed.0.len())
+            && packed.id_bytes().iter().all(u8::is_ascii_graphic)
+            && item.iter().all(u8::is_ascii_graphic);
+        is_fact.then_some(())?;
+        count += 1;
+    }
+    Some(count)
+}
+
 /// Takes the facts out of what [`pack`] wrote, one after the other.
 pub struct Envelopes<'a>(&'a [u8]);
 
@@ -545,46 +587,60 @@ impl<'a> Packed<'a> {
 
     /// How many bytes the fact has.
     fn length(self) -> usize {
-        let rest = self.rest();
-        let short = |rest: &[u8]| 1 + usize::from(rest[0]);
-        let long = |rest: &[u8]| 4 + u32::from_le_bytes(array(rest, 0)) as usize;
+        self.checked_length()
+            .expect("a packed fact has the bytes that it speaks of")
+    }
+
+    /// How many bytes the fact has; `None` if there are not so many, or a text is none.
+    fn checked_length(self) -> Option<usize> {
+        let rest = self.0.get(HEAD + self.id_length()..)?;
+        let short = |rest: &[u8]| {
+            let length = 1 + usize::from(*rest.first()?);
+            rest.get(1..length)?.is_ascii().then_some(length)
+        };
+        let long = |rest: &[u8]| {
+            let length = 4 + u32::from_le_bytes(rest.first_chunk().copied()?) as usize;
+            std::str::from_utf8(rest.get(4..length)?).ok()?;
+            Some(length)
+        };
+        let fixed = |length: usize| rest.get(..length).map(|_| length);
         let tail = match self.kind() {
             Kind::Payment => 0,
-            Kind::Declaration | Kind::Payroll => 4,
-            Kind::Payout => {
-                if self.flag(FLAG_FIRST) {
-                    8
-                } else {
-                    0
-                }
-            }
-            Kind::PaymentReversal | Kind::PayoutReversal | Kind::DeathCancelled => short(rest),
-            Kind::Transfer => {
-                if self.flag(FLAG_SECOND) {
-                    short(rest)
-                } else {
-                    0
-                }
-            }
-            Kind::Enterprise => long(rest),
-            Kind::Beneficiary => {
-                if self.flag(FLAG_SECOND) {
-                    long(rest)
-                } else {
-                    0
-                }
-            }
+            Kind::Declaration | Kind::Payroll => fixed(4)?,
+            Kind::Payout if self.flag(FLAG_FIRST) => fixed(8)?,
+            Kind::PaymentReversal | Kind::PayoutReversal | Kind::DeathCancelled => short(rest)?,
+            Kind::Transfer if self.flag(FLAG_SECOND) => short(rest)?,
+            Kind::Enterprise => long(rest)?,
+            Kind::Beneficiary if self.flag(FLAG_SECOND) => long(rest)?,
             Kind::Death => {
-                let source = 4 + long(&rest[4..]);
+                let died_on = u32::from_le_bytes(rest.first_chunk().copied()?);
+                (died_on <= BusinessDate::LAST.days()).then_some(())?;
+                let source = 4 + long(&rest[4..])?;
                 source
                     + if self.flag(FLAG_SECOND) {
-                        long(&rest[source..])
+                        long(&rest[source..])?
                     } else {
                         0
                     }
             }
+            Kind::Payout | Kind::Transfer | Kind::Beneficiary => 0,
         };
-        HEAD + self.id_length() + tail
+        Some(HEAD + self.id_length() + tail)
+    }
+
+    /// Whether kind and word are of their lists, and nothing is set that [`pack`] leaves clear.
+    fn has_known_words(self) -> bool {
+        let Some(kind) = Kind::ALL.get((self.b() >> KIND_SHIFT) as usize) else {
+            return false;
+        };
+        let words = match kind {
+            Kind::Enterprise => EnterpriseStatus::ALL.len(),
+            Kind::Payout => Nature::ALL.len(),
+            Kind::Beneficiary => RosterStatus::ALL.len(),
+            Kind::Transfer => TransferKind::ALL.len(),
+            _ => 1,
+        };
+        self.word() < words && !self.is_counted() && self.item() == ItemId(0)
     }
 
     /// Whether both say the same, position and counting aside.
@@ -700,6 +756,12 @@ pub fn enterprise(key: u128) -> CreditCode {
 mod tests {
     use super::*;
 
+    const FINGERPRINTS: [u64; 3] = [
+        14_969_013_734_810_404_427,
+        6_950_509_025_786_374_896,
+        7_668_776_620_456_148_349,
+    ];
+
     fn round_trip(fact: &Fact<'_>, check: impl FnOnce(Packed<'_>, &str)) {
         let mut bytes = Vec::new();
         let key = key(fact).unwrap();
@@ -728,6 +790,58 @@ mod tests {
             region: RegionId(4095),
             date: BusinessDate::LAST,
             body,
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_for_ever() {
+        // It stands in files: if this fails, the format of the state on disk needs a new number.
+        let prints = ["", "S341002-2024-1", "6217000000000000000"].map(fingerprint);
+        assert_eq!(prints, FINGERPRINTS);
+    }
+
+    #[test]
+    fn what_is_no_fact_is_seen() {
+        let amount = Money::from_fen(1);
+        let mut bytes = Vec::new();
+        for (source, name) in [("crematorium", Some("程")), ("", None)] {
+            let death = fact(Body::Death {
+                person: PersonId::parse(b"341099194001010008").unwrap(),
+                died_on: BusinessDate::FIRST,
+                source,
+                name,
+            });
+            pack(key(&death).unwrap(), &death, 1, &mut bytes);
+        }
+        let transfer = fact(Body::Transfer {
+            kind: TransferKind::TreasuryRelease,
+            amount,
+            period: Some(Period::LAST),
+            source: Some("S1"),
+        });
+        pack(key(&transfer).unwrap(), &transfer, 2, &mut bytes);
+        assert_eq!(count_checked(&bytes, 4096), Some(3));
+        assert_eq!(count_checked(&bytes, 4095), None, "there is no such region");
+        for end in 0..bytes.len() {
+            let count = count_checked(&bytes[..end], 4096);
+            assert!(count.is_none_or(|count| count < 3), "{end}");
+        }
+        // Whatever passes can be read without a panic.
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                bytes[at] ^= 1 << bit;
+                if count_checked(&bytes, 4096).is_some() {
+                    for envelope in Envelopes::new(&bytes) {
+                        let packed = envelope.packed;
+                        let _ = (packed.id(), packed.kind(), packed.says_the_same(packed));
+                        if packed.kind() == Kind::Death {
+                            let _ = packed.death();
+                        }
+                    }
+                    assert_eq!(pieces(&bytes).count(), Envelopes::new(&bytes).count());
+                }
+                bytes[at] ^= 1 << bit;
+            }
         }
     }
 
