@@ -49,6 +49,9 @@ pub struct Metrics {
     commit_seconds: Histogram,
     record_seconds: Histogram,
     commits_failed: IntCounter,
+    state_loaded: IntGauge,
+    state_damaged: IntGauge,
+    state_sync_seconds: Histogram,
     outbox_pending: IntGaugeVec,
     outbox_oldest: GaugeVec,
     mails: IntCounterVec,
@@ -140,6 +143,9 @@ impl Metrics {
             commit_seconds: histogram(to, &catalogue::COMMIT_SECONDS)?,
             record_seconds: histogram(to, &catalogue::RECORD_SECONDS)?,
             commits_failed: register(to, IntCounter::with_opts(opts(&catalogue::COMMIT_FAILURES)))?,
+            state_loaded: register(to, IntGauge::with_opts(opts(&catalogue::STATE_LOADED)))?,
+            state_damaged: register(to, IntGauge::with_opts(opts(&catalogue::STATE_DAMAGED)))?,
+            state_sync_seconds: histogram(to, &catalogue::STATE_SYNC_SECONDS)?,
             outbox_pending: gauges(to, &catalogue::OUTBOX_PENDING)?,
             outbox_oldest: amounts(to, &catalogue::OUTBOX_OLDEST)?,
             mails: counters(to, &catalogue::MAILS)?,
@@ -278,6 +284,18 @@ impl Metrics {
                 .with_label_values(&[topic.as_str(), &partition.to_string()])
                 .set(end.saturating_sub(next).max(0));
         }
+    }
+
+    /// What the state on disk was found to be when the program started.
+    pub fn state_found(&self, facts: u64, is_damaged: bool) {
+        self.state_loaded
+            .set(i64::try_from(facts).unwrap_or(i64::MAX));
+        self.state_damaged.set(i64::from(is_damaged));
+    }
+
+    /// What was read is durable on disk.
+    pub fn state_synced(&self, took: Duration) {
+        self.state_sync_seconds.observe(took.as_secs_f64());
     }
 
     /// A mail was tried.

@@ -198,6 +198,13 @@ metrics! {
     COMMIT_FAILURES = Counter "fundwatch_commit_failures_total" []
         "Commits that failed and were tried again, e.g. on a full disk.";
 
+    STATE_LOADED = Gauge "fundwatch_state_loaded_facts" []
+        "Facts that were loaded from disk when the program started.";
+    STATE_DAMAGED = Gauge "fundwatch_state_damaged" []
+        "1 if the state on disk was not whole when the program started; the log names file and byte.";
+    STATE_SYNC_SECONDS = Histogram "fundwatch_state_sync_seconds" []
+        "Time to make what was read durable on disk, before it is committed.";
+
     OUTBOX_PENDING = Gauge "fundwatch_outbox_pending" [Channel]
         "Rows that wait to leave the store.";
     OUTBOX_OLDEST = Gauge "fundwatch_outbox_oldest_seconds" [Channel]
@@ -289,7 +296,8 @@ mod tests {
             );
             assert_eq!(
                 metric.kind == Kind::Histogram,
-                rest.ends_with("_to_commit_seconds") || rest == "commit_seconds",
+                rest.ends_with("_to_commit_seconds")
+                    || ["commit_seconds", "state_sync_seconds"].contains(&rest),
                 "{metric}"
             );
             assert!(metric.help.ends_with('.'), "{metric}");

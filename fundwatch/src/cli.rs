@@ -32,6 +32,27 @@ pub enum Command {
     /// The topics on the broker.
     #[command(subcommand)]
     Topics(Topics),
+    /// The facts that the daemon keeps on disk, so that a start need not read the topics again.
+    #[command(subcommand)]
+    State(State),
+}
+
+/// `fundwatch state`
+#[derive(Debug, Subcommand)]
+pub enum State {
+    /// Show the segments, and how far each partition is known. Nothing is changed; the daemon may run.
+    Inspect(StateOf),
+    /// Read everything, and say whether it is whole: exit code 0 if it is, 1 if not.
+    Verify(StateOf),
+}
+
+/// Whose state.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fundwatch state verify --config ops/fundwatch/fundwatch.toml")]
+pub struct StateOf {
+    /// The daemon's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
 }
 
 /// `fundwatch demo`

@@ -25,6 +25,9 @@ pub struct Config {
     pub policy: PathBuf,
     /// The SQLite database; relative to the configuration file.
     pub store: PathBuf,
+    /// The folder of the state on disk; relative to the configuration file. Default: beside the
+    /// store, under its name with the ending `.state`.
+    pub state: Option<PathBuf>,
     /// The file with the secret that alert ids are made with; else the environment variable
     /// `FUNDWATCH_ID_KEY`, else a published default.
     pub id_key_file: Option<PathBuf>,
@@ -174,6 +177,7 @@ impl Config {
         let paths = [
             Some(&mut self.policy),
             Some(&mut self.store),
+            self.state.as_mut(),
             self.id_key_file.as_mut(),
         ];
         let mail = [
@@ -247,6 +251,12 @@ impl Config {
             faults.extend(errors.0);
         }
         faults
+    }
+
+    /// The folder of the state on disk.
+    pub fn state(&self) -> PathBuf {
+        let beside = || self.store.with_extension("state");
+        self.state.clone().unwrap_or_else(beside)
     }
 
     /// Business days within which each topic must close again.

@@ -26,13 +26,14 @@ use ingest::kafka::{Event, Record};
 use ingest::{Decoder, Regions};
 use rules::Policy;
 use simulate::{FeedFiles, Irregularities, Options, Truth};
+use state::Position;
 use tokio::sync::watch;
 
 use crate::cli;
 use crate::clock;
 use crate::failure::{Failure, say};
 use crate::live::committer::Parts;
-use crate::live::{self, Committer, LiveFeed, Notes, Pace, RecordSource};
+use crate::live::{self, Committer, LiveFeed, Notes, Pace, RecordSource, Share};
 use crate::run::{measure_pool, places};
 
 /// The city of the demo: small enough to be judged day by day in seconds.
@@ -103,13 +104,10 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
         pace: Arc::clone(&pace),
         read_again: {
             let feeds = folder.feeds();
-            Box::new(move |records| {
-                records
-                    .iter()
-                    .map(|(topic, _, offset)| record_at(&feeds, *topic, *offset))
-                    .collect()
-            })
+            Box::new(move |topic, _, offset| record_at(&feeds, topic, offset).map(Some))
         },
+        // Its feeds are files, and it begins anew each time.
+        make_durable: Box::new(|| Ok(())),
         locate: |topic, _, offset| format!("{topic}.jsonl@{offset}"),
         waits_for_room: false,
         on_commit: {
@@ -310,7 +308,16 @@ fn judge(
                 .filter(|(at, _)| at % WORKERS == worker)
                 .map(|(_, topic)| topic)
                 .collect();
-            let partitions: Vec<_> = mine.iter().map(|topic| (*topic, 0, 0, 0)).collect();
+            let partitions: Vec<_> = mine
+                .iter()
+                .map(|topic| Share {
+                    topic: *topic,
+                    partition: 0,
+                    known: Position::default(),
+                    from: 0,
+                    until: 0,
+                })
+                .collect();
             let tails = mine.iter().map(|topic| Tail::new(*topic, &feeds)).collect();
             let decoder = Decoder::new(Regions::new(
                 policy.pool.regions.iter().map(|region| region.code),
@@ -326,6 +333,7 @@ fn judge(
                 &partitions,
                 &pace,
                 &notes,
+                None,
                 None,
             ))
         }

@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 pub mod config;
 mod demo;
+mod disk;
 mod failure;
 mod live;
 mod output;
@@ -32,6 +33,8 @@ pub fn main() -> ExitCode {
         cli::Command::Run(arguments) => run::run(&arguments),
         cli::Command::Simulate(arguments) => simulate::run(&arguments),
         cli::Command::Topics(cli::Topics::Create(arguments)) => topics::create(&arguments),
+        cli::Command::State(cli::State::Inspect(arguments)) => disk::inspect(&arguments),
+        cli::Command::State(cli::State::Verify(arguments)) => disk::verify(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,23 +11,27 @@ use alerting::metrics::{Exporter, Metrics};
 use alerting::publish::Publisher;
 use alerting::store::{MailQueue, TopicQueue};
 use alerting::{Routing, Store};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use detectors::dataflow::{Clockwork, Plan};
 use detectors::feeds::FeedWatch;
-use domain::{BusinessDate, Topic};
+use domain::BusinessDate;
 use ingest::kafka::{self, Connection, Event, KafkaReader, Partition};
 use ingest::{Decoder, Regions};
 use rules::Policy;
+use state::{Lock, Writer};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cli;
 use crate::clock;
 use crate::config::{ClockSource, Config, business_clock};
+use crate::disk;
 use crate::failure::Failure;
 use crate::live::committer::Parts;
 use crate::live::feed::BusinessClock;
-use crate::live::{self, Committer, LiveFeed, Notes, Pace, RecordSource, Reloads};
+use crate::live::{
+    self, Committer, Disk, LiveFeed, Notes, Pace, RecordSource, Reloads, Share,
+};
 use crate::reload::Reloader;
 use crate::replay::workers;
 use crate::topics::topic_names;
@@ -37,6 +41,8 @@ const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// Between attempts to reach the broker, doubled up to the maximum.
 const RETRY: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(15);
+/// The broker may take so long to hand out a record once more.
+const READ_AGAIN_WITHIN: Duration = Duration::from_secs(30);
 /// Between looks at whether the broker is still there.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// No heartbeat for so long means that the program hangs.
@@ -64,6 +70,7 @@ pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
     }
     let store = Store::open(&config.store, &identity)
         .with_context(|| format!("cannot open the store `{}`", config.store.display()))?;
+    let lock = Lock::of(&config.state())?;
     let services = Services::start(&config, &connection, &policy, &store)?;
     let reloads = reloader.reloads.clone();
     services
@@ -77,6 +84,7 @@ pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
         today,
         routing,
         store,
+        lock,
         &services,
     );
     let stopped = services.stop();
@@ -275,14 +283,37 @@ fn watch_feeds(
     today: impl Fn() -> BusinessDate + Send + Sync + Clone + 'static,
     routing: Routing,
     store: Store,
+    lock: Lock,
     services: &Services,
 ) -> Result<()> {
     let (pace, health) = (&services.pace, &services.health);
     let Some(partitions) = partitions(connection, pace, health) else {
         return pace.take_failure().map_or(Ok(()), Err);
     };
-    check_offsets(&partitions, &store, config.kafka.accept_gap)?;
+    let committed = store.offsets()?;
+    let log = disk::read(config, &policy, store.instance()?, &committed)?;
+    disk::tell_found(&log, &services.metrics);
+    let shares = disk::shares(&log, &partitions, &committed, config.kafka.accept_gap)?;
+    disk::check_topics(connection, &log, &partitions)?;
     faults::point!("start.offsets-checked");
+    let writer = Writer::open(&log, lock)
+        .with_context(|| format!("cannot write the state in `{}`", config.state().display()))?;
+    let recorder = disk::record(writer, pace, health)?;
+    tracing::info!(
+        partitions = partitions.len(),
+        facts_on_disk = log.facts(),
+        records = shares
+            .iter()
+            .map(|share| share.until - share.from)
+            .sum::<i64>(),
+        "loading the state, then reading the feeds on"
+    );
+    let on_disk = Disk {
+        loader: Arc::new(log.loader()),
+        recorder: Arc::clone(&recorder),
+    };
+    // Its files are open no longer than they are needed.
+    drop(log);
     services.runtime.spawn(watch_broker(
         connection.clone(),
         partitions.len(),
@@ -290,14 +321,6 @@ fn watch_feeds(
         Arc::clone(health),
         Arc::clone(&services.metrics),
     ));
-    tracing::info!(
-        partitions = partitions.len(),
-        records = partitions
-            .iter()
-            .map(|partition| partition.high - partition.low)
-            .sum::<i64>(),
-        "reading the feeds from their beginning"
-    );
     let notes = Notes::default();
     let workers = workers(config.workers);
     let agreed = Arc::clone(health);
@@ -311,13 +334,14 @@ fn watch_feeds(
         pace: Arc::clone(pace),
         read_again: {
             let connection = connection.clone();
-            Box::new(move |records| {
-                Ok(kafka::read_again(
-                    &connection,
-                    records,
-                    Duration::from_secs(30),
-                )?)
+            Box::new(move |topic, partition, offset| {
+                let record = (topic, partition, offset);
+                Ok(kafka::read_again(&connection, record, READ_AGAIN_WITHIN)?)
             })
+        },
+        make_durable: {
+            let metrics = Arc::clone(&services.metrics);
+            Box::new(move || disk::make_durable(&recorder, &metrics))
         },
         locate: |_, partition, offset| format!("{partition}:{offset}"),
         waits_for_room: true,
@@ -346,10 +370,10 @@ fn watch_feeds(
     let feed_of = {
         let (connection, pace, notes) = (connection.clone(), Arc::clone(pace), notes.clone());
         move |worker: usize| -> Result<_> {
-            let share = share(&partitions, worker, workers);
-            let from: Vec<_> = share
+            let mine = deal(&shares, worker, workers);
+            let from: Vec<_> = mine
                 .iter()
-                .map(|(topic, partition, from, _)| (*topic, *partition, *from))
+                .map(|share| (share.topic, share.partition, share.from))
                 .collect();
             let source = KafkaSource {
                 reader: KafkaReader::open(&connection, &from)?,
@@ -362,7 +386,10 @@ fn watch_feeds(
             } else {
                 None
             };
-            let feed = LiveFeed::new(source, decoder, &share, &pace, &notes, clock);
+            let on_disk = Some(on_disk.clone());
+            let feed = LiveFeed::new(
+                source, decoder, &mine, &pace, &notes, clock, on_disk,
+            );
             Ok(match worker {
                 0 => feed.with_reloads(reloads.clone()),
                 _ => feed,
@@ -386,34 +413,26 @@ impl RecordSource for KafkaSource {
     }
 }
 
-/// The partitions that a worker reads: each from its beginning, and up to where it was at the start.
+/// Deals the partitions among workers.
 ///
 /// The longest are dealt first, each to the worker that has least to read: regions differ much in size, and
 /// so do feeds. What a partition held so far is the best guess at what it will hold.
-fn share(partitions: &[Partition], worker: usize, workers: usize) -> Vec<(Topic, i32, i64, i64)> {
-    let mut longest_first: Vec<&Partition> = partitions.iter().collect();
-    longest_first.sort_by_key(|partition| {
-        let length = partition.high - partition.low;
-        (Reverse(length), partition.topic, partition.partition)
-    });
+fn deal(shares: &[Share], worker: usize, workers: usize) -> Vec<Share> {
+    let mut longest_first: Vec<&Share> = shares.iter().collect();
+    longest_first.sort_by_key(|share| (Reverse(share.until), share.topic, share.partition));
     let mut to_read = vec![0; workers];
-    let mut share = Vec::new();
-    for partition in longest_first {
+    let mut mine = Vec::new();
+    for share in longest_first {
         let least = (0..workers)
             .min_by_key(|worker| to_read[*worker])
             .unwrap_or_default();
         // Those that are empty are dealt in turn.
-        to_read[least] += (partition.high - partition.low).max(1);
+        to_read[least] += share.until.max(1);
         if least == worker {
-            share.push((
-                partition.topic,
-                partition.partition,
-                partition.low,
-                partition.high,
-            ));
+            mine.push(*share);
         }
     }
-    share
+    mine
 }
 
 /// Asks the broker until it answers; `None` if the program is to stop meanwhile.
@@ -475,66 +494,31 @@ async fn watch_broker(
     }
 }
 
-/// What was committed must still be there: it is read again from the start.
-fn check_offsets(partitions: &[Partition], store: &Store, accept_gap: bool) -> Result<()> {
-    let known = store.offsets()?;
-    for known in &known {
-        let Some(now) = partitions
-            .iter()
-            .find(|now| now.topic == known.topic && now.partition == known.partition)
-        else {
-            bail!(
-                "topic `{}` has no partition {} any more, which was read before: was it made anew? Put the old topic back, or begin with a new store",
-                known.topic,
-                known.partition
-            );
-        };
-        if now.high < known.next_offset {
-            bail!(
-                "topic `{}` partition {} ends at offset {}, but was read up to {}: it was made anew or cut off. Put the records back, or begin with a new store",
-                known.topic,
-                known.partition,
-                now.high,
-                known.next_offset
-            );
-        }
-    }
-    for partition in partitions.iter().filter(|partition| partition.low > 0) {
-        if !accept_gap {
-            bail!(
-                "topic `{}` partition {} begins at offset {}: the broker has deleted what came before, and alerts would rest on half of the facts. Set the topic's retention.ms to -1 and put the records back, or accept it with `accept_gap = true` under [kafka]",
-                partition.topic,
-                partition.partition,
-                partition.low
-            );
-        }
-        tracing::warn!(topic = %partition.topic, partition = partition.partition, low = partition.low, "the beginning of a feed is gone; going on without it, as configured");
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::Topic;
+    use state::Position;
+
     use super::*;
 
     #[test]
     fn each_partition_is_read_once_and_none_reads_much_more_than_another() {
         let lengths = [90, 40, 30, 20, 10, 0, 0, 0];
-        let partitions: Vec<Partition> = (0..)
+        let shares: Vec<Share> = (0..)
             .zip(lengths)
-            .map(|(partition, length)| Partition {
+            .map(|(partition, until)| Share {
                 topic: Topic::AgencyPayout,
                 partition,
-                low: 5,
-                high: 5 + length,
+                known: Position::default(),
+                from: 0,
+                until,
             })
             .collect();
-        let shares = [0, 1].map(|worker| share(&partitions, worker, 2));
-        let numbers = |share: &[(Topic, i32, i64, i64)]| -> Vec<i32> {
-            share.iter().map(|(_, partition, ..)| *partition).collect()
-        };
+        let dealt = [0, 1].map(|worker| deal(&shares, worker, 2));
+        let numbers =
+            |dealt: &[Share]| -> Vec<i32> { dealt.iter().map(|share| share.partition).collect() };
         // 90 + 10 against 40 + 30 + 20, and the empty ones to whoever has less.
-        assert_eq!(numbers(&shares[0]), [0, 4]);
-        assert_eq!(numbers(&shares[1]), [1, 2, 3, 5, 6, 7]);
+        assert_eq!(numbers(&dealt[0]), [0, 4]);
+        assert_eq!(numbers(&dealt[1]), [1, 2, 3, 5, 6, 7]);
     }
 }

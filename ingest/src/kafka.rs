@@ -3,6 +3,7 @@
 //! No consumer group is joined and nothing is committed to the broker: where to read on is known
 //! from the store alone. Every option that matters is set here, with its reason.
 
+use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::ptr;
 use std::time::Duration;
@@ -393,37 +394,77 @@ fn topic_name(handle: *mut sys::rd_kafka_topic_t) -> Option<String> {
     name.to_str().ok().map(str::to_owned)
 }
 
-/// Reads single records again, for their bytes.
+/// Reads a record again, for its bytes; `None` if the broker does not have it any more.
 ///
 /// # Errors
-/// The broker does not answer in time, or no longer has one of them.
+/// The broker does not answer in time.
 pub fn read_again(
     connection: &Connection,
-    records: &[(Topic, i32, i64)],
+    (topic, partition, offset): (Topic, i32, i64),
     within: Duration,
-) -> Result<Vec<Vec<u8>>, ConsumeError> {
-    let mut found = Vec::with_capacity(records.len());
-    for (topic, partition, offset) in records {
-        let gone = || ConsumeError::OffsetGone {
-            topic: connection.topic_name(*topic),
-            partition: *partition,
-        };
-        let mut reader =
-            KafkaReader::open(connection, &[(*topic, *partition, *offset)]).map_err(|_| gone())?;
-        let mut bytes = None;
-        let mut waited = Duration::ZERO;
-        while bytes.is_none() && waited < within {
-            let step = Duration::from_millis(100);
-            reader.poll(step, |event| {
-                if let Event::Record(record) = event
-                    && record.offset == *offset
-                {
-                    bytes = Some(record.bytes.to_vec());
-                }
-            })?;
-            waited += step;
+) -> Result<Option<Vec<u8>>, ConsumeError> {
+    let found = read_firsts(connection, &[(topic, partition, offset)], within)?;
+    Ok(found
+        .into_iter()
+        .next()
+        .flatten()
+        .filter(|(found, _)| *found == offset)
+        .map(|(_, bytes)| bytes))
+}
+
+/// A record's offset and bytes.
+pub type FoundRecord = (i64, Vec<u8>);
+
+/// Reads of each partition the first record from an offset on; `None` if there is none, or the
+/// offset is out of what the broker has.
+///
+/// # Errors
+/// The broker does not answer in time.
+pub fn read_firsts(
+    connection: &Connection,
+    from: &[(Topic, i32, i64)],
+    within: Duration,
+) -> Result<Vec<Option<FoundRecord>>, ConsumeError> {
+    let failed = |topic: Topic, partition, code: &dyn std::fmt::Display| ConsumeError::Other {
+        topic: connection.topic_name(topic),
+        partition,
+        code: code.to_string(),
+    };
+    let Some(&(topic, partition, _)) = from.first() else {
+        return Ok(Vec::new());
+    };
+    let mut reader =
+        KafkaReader::open(connection, from).map_err(|error| failed(topic, partition, &error))?;
+    let mut found: BTreeMap<(Topic, i32), Option<FoundRecord>> = BTreeMap::new();
+    let mut waited = Duration::ZERO;
+    let step = Duration::from_millis(20);
+    while found.len() < from.len() {
+        let polled = reader.poll(step, |event| match event {
+            Event::Record(record) => {
+                found
+                    .entry((record.topic, record.partition))
+                    .or_insert_with(|| Some((record.offset, record.bytes.to_vec())));
+            }
+            Event::End {
+                topic, partition, ..
+            } => {
+                found.entry((topic, partition)).or_insert(None);
+            }
+        });
+        match polled {
+            Ok(_) => waited += step,
+            Err(ConsumeError::OffsetGone { topic, partition }) => {
+                let topic = connection.topic_of(&topic).unwrap_or(from[0].0);
+                found.entry((topic, partition)).or_insert(None);
+            }
+            Err(error) => return Err(error),
         }
-        found.push(bytes.ok_or_else(gone)?);
+        if within < waited {
+            return Err(failed(topic, partition, &"no record came in time"));
+        }
     }
-    Ok(found)
+    Ok(from
+        .iter()
+        .map(|(topic, partition, _)| found.remove(&(*topic, *partition)).flatten())
+        .collect())
 }

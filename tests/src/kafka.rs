@@ -13,7 +13,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Message, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -250,6 +250,36 @@ impl KafkaBroker {
         producer.flush(CALL_LIMIT)
     }
 
+    /// Drops all records that the topic has now, as retention does.
+    pub fn delete_records(&self, topic: &str) -> Result<(), KafkaError> {
+        let mut ends = TopicPartitionList::new();
+        for (partition, end) in (0..).zip(self.ends(topic)?) {
+            ends.add_partition_offset(topic, partition, Offset::Offset(end))?;
+        }
+        let admin: AdminClient<DefaultClientContext> = self.client().create()?;
+        wait_for(admin.delete_records(&ends, &admin_options()))?;
+        Ok(())
+    }
+
+    /// Deletes the topic, and makes it anew with as many partitions and nothing in them.
+    pub fn make_anew(&self, topic: &str) -> Result<(), KafkaError> {
+        let partitions = self.partitions(topic)?;
+        let admin: AdminClient<DefaultClientContext> = self.client().create()?;
+        wait_for(admin.delete_topics(&[topic], &admin_options()))?;
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        // The broker says that it is deleted before its name is free.
+        loop {
+            let made = wait_for(admin.create_topics([&new], &admin_options()))?;
+            match made.into_iter().next() {
+                Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                Some(Err((_, code))) => return Err(KafkaError::AdminOp(code)),
+                _ => return Ok(()),
+            }
+        }
+    }
+
     fn launch(&mut self) -> Result<(), StartError> {
         let mut java = self.java("kafka.Kafka");
         java.arg(self.config());
@@ -340,6 +370,20 @@ fn jars() -> Result<PathBuf, StartError> {
         peer::fetch(&mut maven)
     })?;
     Ok(folder.join("jars"))
+}
+
+fn admin_options() -> AdminOptions {
+    AdminOptions::new()
+        .request_timeout(Some(CALL_LIMIT))
+        .operation_timeout(Some(CALL_LIMIT))
+}
+
+fn wait_for<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("there can be a runtime")
+        .block_on(future)
 }
 
 fn partitions(client: &BaseConsumer, topic: &str) -> Result<i32, KafkaError> {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{AlertKey, BusinessDate, Detector, RegionCode, Severity, Subject};
+use domain::{AlertKey, BusinessDate, Detector, RegionCode, Severity, Subject, Topic};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
@@ -201,8 +201,7 @@ impl Store {
 
     /// Names this store among all, in 32 hexadecimal digits; drawn when it was made.
     pub fn instance(&self) -> Result<String, StoreError> {
-        meta(&self.connection, INSTANCE)?
-            .ok_or_else(|| StoreError::Value("no instance in `meta`".to_owned()))
+        instance(&self.connection)
     }
 
     /// The present business date of the last epoch that had one.
@@ -225,6 +224,14 @@ impl Store {
     /// The counts of each partition.
     pub fn feed_totals(&self) -> Result<Vec<FeedTotals>, StoreError> {
         read::feed_totals(&self.connection)
+    }
+
+    /// Whether the record at the position is known to be a dead letter.
+    pub fn has_dead_letter(&self, topic: Topic, position: &str) -> Result<bool, StoreError> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT 1 FROM dead_letter WHERE topic = ?1 AND position = ?2")?;
+        Ok(select.exists([topic.as_str(), position])?)
     }
 
     /// A connection that only reads.
@@ -337,6 +344,10 @@ fn assert_sound(connection: &Connection) -> Result<(), StoreError> {
         "ok" => Ok(()),
         _ => Err(StoreError::Damaged(found)),
     }
+}
+
+fn instance(connection: &Connection) -> Result<String, StoreError> {
+    meta(connection, INSTANCE)?.ok_or_else(|| StoreError::Value("no instance in `meta`".to_owned()))
 }
 
 fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {

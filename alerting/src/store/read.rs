@@ -191,6 +191,11 @@ impl Reader {
         outbox(&self.connection, channel)
     }
 
+    /// The store's name among all.
+    pub fn instance(&self) -> Result<String, StoreError> {
+        super::instance(&self.connection)
+    }
+
     /// Where each partition is to be read on, by topic and partition.
     pub fn offsets(&self) -> Result<Vec<PartitionOffset>, StoreError> {
         offsets(&self.connection)

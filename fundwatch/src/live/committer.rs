@@ -16,14 +16,17 @@ use domain::{AlertKey, BusinessDate, RegionCode, Topic};
 use ingest::{Reason, Tally};
 use rules::Policy;
 
-use super::{Complete, Pace, is_empty, partition_and_offset};
+use super::{Complete, LIVE, Pace, is_empty, partition_and_offset};
 use crate::clock;
 
 /// Between attempts to commit to a disk that is full.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Reads records again by topic, partition and offset, for the bytes of their dead letters.
-pub type ReadAgain = Box<dyn FnMut(&[(Topic, i32, i64)]) -> Result<Vec<Vec<u8>>> + Send>;
+/// Reads a record again by topic, partition and offset, for the bytes of its dead letter; `None` if it
+/// is gone.
+pub type ReadAgain = Box<dyn FnMut(Topic, i32, i64) -> Result<Option<Vec<u8>>> + Send>;
+/// Waits until what was read is durable on disk.
+pub type MakeDurable = Box<dyn FnMut() -> Result<()> + Send>;
 /// How a position is written in a dead letter.
 pub type Locate = fn(Topic, i32, i64) -> String;
 
@@ -37,7 +40,10 @@ pub struct Committer {
     health: Arc<Health>,
     pace: Arc<Pace>,
     read_again: ReadAgain,
+    make_durable: MakeDurable,
     locate: Locate,
+    /// What was complete before everything that was there at the start is.
+    first: Complete,
     /// Of each partition: what its reader counted, and what the books found afterwards.
     counts: BTreeMap<(Topic, i32), Counts>,
     closed: BTreeMap<(Topic, RegionCode), BusinessDate>,
@@ -73,6 +79,8 @@ pub struct Parts {
     pub pace: Arc<Pace>,
     /// For the bytes of conflicting records.
     pub read_again: ReadAgain,
+    /// Called before each commit: a topic may drop what is committed.
+    pub make_durable: MakeDurable,
     /// How a position is written in a dead letter.
     pub locate: Locate,
     /// A full disk is waited for; else it is an error.
@@ -93,7 +101,9 @@ impl Committer {
             health: parts.health,
             pace: parts.pace,
             read_again: parts.read_again,
+            make_durable: parts.make_durable,
             locate: parts.locate,
+            first: Complete::default(),
             counts: BTreeMap::new(),
             closed: BTreeMap::new(),
             present: None,
@@ -110,15 +120,19 @@ impl Committer {
     /// The store fails in a way that trying again does not mend, or a record's bytes are gone.
     pub fn commit(&mut self, complete: Complete) -> Result<()> {
         self.health.beat();
+        let complete = if self.is_first {
+            match self.whole_start(complete) {
+                Some(complete) => complete,
+                None => return Ok(()),
+            }
+        } else {
+            complete
+        };
         let Complete {
             mut outcomes,
             notes,
-            end,
+            ..
         } = complete;
-        // Stopped before everything that was there at the start was read: half of the facts prove nothing.
-        if self.is_first && end == u64::MAX && self.pace.is_stopping() {
-            return Ok(());
-        }
         for reload in notes.iter().filter_map(|note| note.reload.as_ref()) {
             self.policy = Arc::clone(&reload.policy);
             self.routing = reload.routing.clone();
@@ -200,24 +214,13 @@ impl Committer {
                 Outcome::Received(_) => {}
             }
         }
-        conflicting.sort_unstable();
         if faults::planted!("conflict-unheard") {
             conflicting.clear();
         }
-        if !conflicting.is_empty() {
-            let records =
-                (self.read_again)(&conflicting).context("cannot read conflicting records again")?;
-            for ((topic, partition, offset), raw) in conflicting.into_iter().zip(records) {
-                batch.dead_letters.push(DeadLetter {
-                    topic,
-                    position: (self.locate)(topic, partition, offset),
-                    reason: Reason::ConflictingId.to_string(),
-                    field: None,
-                    raw,
-                });
-            }
-            faults::point!("commit.read-again");
-        }
+        batch
+            .dead_letters
+            .append(&mut self.conflicting(conflicting)?);
+        faults::point!("commit.read-again");
         batch.updates = updates.into_values().collect();
         batch.feeds = touched.into_keys().map(|key| self.totals(key)).collect();
         batch.present = self.present;
@@ -228,6 +231,7 @@ impl Committer {
         if self.is_first {
             faults::point!("start.caught-up");
         }
+        (self.make_durable)()?;
         // How long the backlog took says nothing about how long a record takes.
         self.write(&batch, first_read.filter(|_| !self.is_first))?;
         if self.is_first {
@@ -236,6 +240,43 @@ impl Committer {
         self.is_first = false;
         self.epoch += 1;
         Ok(())
+    }
+
+    /// Gathers what came of everything that was there at the start; `None` while it is not complete.
+    fn whole_start(&mut self, mut complete: Complete) -> Option<Complete> {
+        let first = &mut self.first;
+        first.outcomes.append(&mut complete.outcomes);
+        first.notes.append(&mut complete.notes);
+        first.end = complete.end;
+        // Stopped before everything was read: half of the facts prove nothing.
+        let is_cut_short = first.end == u64::MAX && self.pace.is_stopping();
+        (LIVE <= first.end && !is_cut_short).then(|| std::mem::take(first))
+    }
+
+    /// The dead letters of records whose ids were accepted with another content.
+    fn conflicting(&mut self, mut records: Vec<(Topic, i32, i64)>) -> Result<Vec<DeadLetter>> {
+        records.sort_unstable();
+        let mut letters = Vec::new();
+        for (topic, partition, offset) in records {
+            let position = (self.locate)(topic, partition, offset);
+            // After a start most are known, and their topics need not have them any more.
+            if self.store.has_dead_letter(topic, &position)? {
+                continue;
+            }
+            let raw = (self.read_again)(topic, partition, offset)
+                .context("cannot read a conflicting record again")?;
+            if raw.is_none() {
+                tracing::warn!(%topic, position, "a conflicting record is not there any more: its dead letter has no bytes");
+            }
+            letters.push(DeadLetter {
+                topic,
+                position,
+                reason: Reason::ConflictingId.to_string(),
+                field: None,
+                raw: raw.unwrap_or_default(),
+            });
+        }
+        Ok(letters)
     }
 
     fn totals(&self, (topic, partition): (Topic, i32)) -> FeedTotals {
@@ -311,5 +352,73 @@ impl Committer {
     /// The store, once everything is committed.
     pub fn into_store(self) -> Store {
         self.store
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alerting::identity::{AlertIdentity, DEFAULT_SECRET};
+    use anyhow::bail;
+
+    use super::super::{BACKLOG, Note, PartitionNote};
+    use super::*;
+
+    fn committer(folder: &std::path::Path, make_durable: MakeDurable) -> Committer {
+        let policy = Arc::new(Policy::huangshan());
+        let identity = AlertIdentity::new(DEFAULT_SECRET);
+        Committer::new(Parts {
+            watch: FeedWatch::new(Arc::clone(&policy), [1; Topic::ALL.len()]),
+            policy,
+            store: Store::open(&folder.join("fundwatch.sqlite"), &identity).unwrap(),
+            routing: Routing::none(),
+            metrics: Arc::new(Metrics::new("0", "test")),
+            health: Arc::new(Health::new(Duration::from_secs(60))),
+            pace: Arc::new(Pace::default()),
+            read_again: Box::new(|_, _, _| Ok(None)),
+            make_durable,
+            locate: |_, partition, offset| format!("{partition}:{offset}"),
+            waits_for_room: false,
+            on_commit: Box::new(|_| ()),
+        })
+    }
+
+    fn read_up_to(end: u64, next_offset: i64) -> Complete {
+        let partition = PartitionNote {
+            topic: Topic::CivilDeath,
+            partition: 0,
+            next_offset,
+            tally: Tally::default(),
+        };
+        let note = Note {
+            partitions: vec![partition],
+            ..Note::default()
+        };
+        Complete {
+            end,
+            outcomes: Vec::new(),
+            notes: vec![note],
+        }
+    }
+
+    #[test]
+    fn what_is_not_durable_is_not_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut committer = committer(folder.path(), Box::new(|| bail!("the disk is broken")));
+        assert!(committer.commit(read_up_to(LIVE, 7)).is_err());
+        assert_eq!(committer.into_store().offsets().unwrap(), []);
+    }
+
+    #[test]
+    fn nothing_is_committed_before_everything_that_was_there_is_judged() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut committer = committer(folder.path(), Box::new(|| Ok(())));
+        committer.commit(read_up_to(BACKLOG, 7)).unwrap();
+        assert_eq!(committer.store.offsets().unwrap(), []);
+        // Stopped meanwhile: half of the facts prove nothing.
+        committer.pace.stop();
+        committer.commit(read_up_to(u64::MAX, 8)).unwrap();
+        assert_eq!(committer.store.offsets().unwrap(), []);
+        committer.commit(read_up_to(LIVE, 9)).unwrap();
+        assert_eq!(committer.store.offsets().unwrap()[0].next_offset, 9);
     }
 }

@@ -1,16 +1,20 @@
-//! A worker's share of the live feeds: reads, decodes, counts, and closes epochs.
+//! A worker's share of the live feeds: loads what is on disk, then reads, decodes, counts, and
+//! closes epochs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use detectors::dataflow::{Advance, Feed, Outlet};
+use detectors::dataflow::{Advance, Feed, Outlet, Sent};
 use domain::{BusinessDate, Topic};
 use ingest::kafka::Event;
-use ingest::{Decoder, Reason, Tally};
+use ingest::{Decoder, Reason};
+use state::{Frame, Loader, Position, Range, Recorder, Witness};
 
-use super::{Note, Notes, Pace, PartitionNote, RejectedRecord, Reload, Reloads, position};
+use super::{
+    BACKLOG, LIVE, Note, Notes, Pace, PartitionNote, RejectedRecord, Reload, Reloads, position,
+};
 
 /// Where records come from as time goes by.
 pub trait RecordSource: 'static {
@@ -27,12 +31,37 @@ pub trait RecordSource: 'static {
 /// Says which business date it is.
 pub type BusinessClock = Arc<dyn Fn() -> BusinessDate + Send + Sync>;
 
+/// What a worker is to read of a partition.
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    /// The feed.
+    pub topic: Topic,
+    /// The partition.
+    pub partition: i32,
+    /// How far the state on disk knows it.
+    pub known: Position,
+    /// Where it is read from: further on only where records are gone, and that is accepted.
+    pub from: i64,
+    /// What comes before was there when the program started.
+    pub until: i64,
+}
+
+/// The state on disk.
+#[derive(Clone)]
+pub struct Disk {
+    /// What is there already.
+    pub loader: Arc<Loader>,
+    /// Takes what is read.
+    pub recorder: Arc<Recorder>,
+}
+
 /// A partition as far as it is read.
 struct Partition {
-    next_offset: i64,
-    /// The first epoch lasts until this offset is reached.
+    /// As it will be on disk with the next frame.
+    read: Position,
+    /// As it is on disk.
+    recorded: Position,
     until: i64,
-    tally: Tally,
     moved: bool,
 }
 
@@ -40,6 +69,9 @@ struct Partition {
 pub struct LiveFeed<S> {
     source: S,
     reading: Reading,
+    /// A frame for which the recorder had no room.
+    waiting: Option<Frame>,
+    disk: Option<Disk>,
     pace: Arc<Pace>,
     notes: Notes,
     /// One worker tells the time to all.
@@ -49,7 +81,17 @@ pub struct LiveFeed<S> {
     reloads: Option<Reloads>,
     /// Taken in the epoch that is open.
     reload: Option<Reload>,
-    caught_up: bool,
+    stage: Stage,
+}
+
+/// What a feed is at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The facts on disk: the first epoch.
+    Loading,
+    /// What was on the topics when the program started, and is not on disk: the second.
+    CatchingUp,
+    Live,
 }
 
 struct Reading {
@@ -58,29 +100,43 @@ struct Reading {
     rejected: Vec<RejectedRecord>,
     /// When the first record since the last note was read.
     first_read: Option<Instant>,
+    /// What was read since the last frame; `None` where nothing is kept on disk.
+    frame: Option<Frame>,
 }
 
+/// A frame is written when it has so many bytes of facts, or its epoch is over.
+const FRAME_BYTES: usize = 1 << 20;
+/// Or so many day closes.
+const CLOSES_MAX: usize = 4096;
+/// Before looking again whether there is something to read.
+const PAUSE: Duration = Duration::from_millis(1);
+
 impl<S: RecordSource> LiveFeed<S> {
-    /// A feed of the partitions `(topic, partition, from, until)`: what comes before `until` was
-    /// there when the program started, and belongs to the first epoch.
+    /// A feed of some partitions.
     pub fn new(
         source: S,
         decoder: Decoder,
-        partitions: &[(Topic, i32, i64, i64)],
+        shares: &[Share],
         pace: &Arc<Pace>,
         notes: &Notes,
         clock: Option<BusinessClock>,
+        disk: Option<Disk>,
     ) -> LiveFeed<S> {
-        let partitions = partitions
+        let partitions = shares
             .iter()
-            .map(|(topic, partition, from, until)| {
+            .map(|share| {
+                let read = Position {
+                    next: share.from,
+                    tally: share.known.tally,
+                    witness: None,
+                };
                 let state = Partition {
-                    next_offset: *from,
-                    until: *until,
-                    tally: Tally::default(),
+                    read,
+                    recorded: share.known,
+                    until: share.until,
                     moved: true,
                 };
-                ((*topic, *partition), state)
+                ((share.topic, share.partition), state)
             })
             .collect();
         LiveFeed {
@@ -90,14 +146,17 @@ impl<S: RecordSource> LiveFeed<S> {
                 partitions,
                 rejected: Vec::new(),
                 first_read: None,
+                frame: disk.is_some().then(Frame::default),
             },
+            waiting: None,
+            disk,
             pace: Arc::clone(pace),
             notes: notes.clone(),
             clock,
             present: None,
             reloads: None,
             reload: None,
-            caught_up: false,
+            stage: Stage::Loading,
         }
     }
 
@@ -117,6 +176,45 @@ impl<S: RecordSource> LiveFeed<S> {
         self.reload = Some(reload);
     }
 
+    /// Takes the next part of what is on disk; `false` if there is none left.
+    fn load(&mut self, outlet: &mut Outlet) -> Result<bool> {
+        let Some(disk) = &self.disk else {
+            return Ok(false);
+        };
+        Ok(disk.loader.load(|loaded| {
+            outlet.facts_again(loaded.facts);
+            loaded
+                .closes
+                .into_iter()
+                .for_each(|close| outlet.close_again(close));
+        })?)
+    }
+
+    /// Hands what was read to the recorder; `false` if it has no room.
+    fn record(&mut self) -> Result<bool> {
+        let Some(disk) = &self.disk else {
+            return Ok(true);
+        };
+        let waiting = self.waiting.take().or_else(|| self.reading.cut_frame());
+        if let Some(frame) = waiting {
+            self.waiting = disk.recorder.offer(frame)?;
+        }
+        // After a frame that had waited there is what was read since.
+        Ok(self.waiting.is_none() && self.reading.is_recorded())
+    }
+
+    /// Hands what was read to the recorder, and waits until it has room.
+    fn record_all(&mut self) -> Result<()> {
+        let Some(disk) = &self.disk else {
+            return Ok(());
+        };
+        let waiting = self.waiting.take();
+        for frame in waiting.into_iter().chain(self.reading.cut_frame()) {
+            disk.recorder.append(frame)?;
+        }
+        Ok(())
+    }
+
     fn leave_note(&mut self, epoch: u64) {
         let partitions: Vec<PartitionNote> = self
             .reading
@@ -126,8 +224,8 @@ impl<S: RecordSource> LiveFeed<S> {
                 std::mem::take(&mut state.moved).then_some(PartitionNote {
                     topic: *topic,
                     partition: *partition,
-                    next_offset: state.next_offset,
-                    tally: state.tally,
+                    next_offset: state.read.next,
+                    tally: state.read.tally,
                 })
             })
             .collect();
@@ -157,52 +255,90 @@ impl<S: RecordSource> LiveFeed<S> {
         }
     }
 
-    fn end_epoch(&mut self, outlet: &mut Outlet, next: u64) -> Advance {
+    /// Ends an epoch once everything read in it is with the recorder: it is committed only when
+    /// that is durable.
+    fn end_epoch(&mut self, outlet: &Outlet, next: u64) -> Result<Advance> {
+        if !self.record()? {
+            return Ok(Advance::Idle(PAUSE));
+        }
         self.leave_note(outlet.epoch());
-        Advance::Epoch(next)
+        Ok(Advance::Epoch(next))
+    }
+
+    fn finish(&mut self, outlet: &Outlet) -> Result<Advance> {
+        self.record_all()?;
+        self.leave_note(outlet.epoch());
+        Ok(Advance::Finished)
+    }
+
+    fn go_on(&mut self, outlet: &mut Outlet) -> Result<Advance> {
+        if self.pace.is_stopping() {
+            return self.finish(outlet);
+        }
+        match self.stage {
+            Stage::Loading => {
+                self.tell_time(outlet);
+                if self.load(outlet)? {
+                    return Ok(Advance::More);
+                }
+                self.stage = Stage::CatchingUp;
+                return Ok(Advance::Epoch(BACKLOG));
+            }
+            Stage::CatchingUp if self.reading.has_caught_up() => {
+                self.tell_time(outlet);
+                let ended = self.end_epoch(outlet, self.pace.open().max(LIVE))?;
+                if matches!(ended, Advance::Epoch(_)) {
+                    self.stage = Stage::Live;
+                }
+                return Ok(ended);
+            }
+            Stage::Live if outlet.epoch() < self.pace.open() => {
+                return self.end_epoch(outlet, self.pace.open());
+            }
+            Stage::Live => {
+                if self.reload.is_none() {
+                    self.take_reload(outlet);
+                }
+                if self.pace.is_ahead(outlet.epoch()) {
+                    return Ok(Advance::Idle(PAUSE));
+                }
+            }
+            Stage::CatchingUp => {}
+        }
+        self.tell_time(outlet);
+        // Nothing is read while the recorder has no room.
+        if (self.waiting.is_some() || self.reading.has_full_frame()) && !self.record()? {
+            return Ok(Advance::Idle(PAUSE));
+        }
+        let reading = &mut self.reading;
+        let any = self
+            .source
+            .poll(Duration::ZERO, &mut |event| reading.take(event, outlet))?;
+        if any {
+            faults::point!("feed.polled");
+            Ok(Advance::More)
+        } else if self.source.has_ended() {
+            self.finish(outlet)
+        } else {
+            Ok(Advance::Idle(PAUSE))
+        }
     }
 }
 
 impl<S: RecordSource> Feed for LiveFeed<S> {
     fn advance(&mut self, outlet: &mut Outlet) -> Advance {
-        if self.pace.is_stopping() {
-            self.leave_note(outlet.epoch());
-            return Advance::Finished;
-        }
-        if !self.caught_up && self.reading.has_caught_up() {
-            self.caught_up = true;
-            self.tell_time(outlet);
-            let next = self.pace.open().max(outlet.epoch() + 1);
-            return self.end_epoch(outlet, next);
-        }
-        if self.caught_up && outlet.epoch() < self.pace.open() {
-            let next = self.pace.open();
-            return self.end_epoch(outlet, next);
-        }
-        if self.caught_up && self.reload.is_none() {
-            self.take_reload(outlet);
-        }
-        if self.caught_up && self.pace.is_ahead(outlet.epoch()) {
-            return Advance::Idle(Duration::from_millis(1));
-        }
-        self.tell_time(outlet);
-        let reading = &mut self.reading;
-        let polled = self
-            .source
-            .poll(Duration::ZERO, &mut |event| reading.take(event, outlet));
-        match polled {
-            Ok(true) => {
-                faults::point!("feed.polled");
-                Advance::More
-            }
-            Ok(false) if self.source.has_ended() => {
-                self.leave_note(outlet.epoch());
-                Advance::Finished
-            }
-            Ok(false) => Advance::Idle(Duration::from_millis(1)),
+        let was_stopping = self.pace.is_stopping();
+        match self.go_on(outlet) {
+            Ok(advance) => advance,
             Err(error) => {
                 self.pace.fail(error);
-                Advance::More
+                // What was read before is good, and is finished first. If that fails, too, it is
+                // not on disk, and will not be committed.
+                if was_stopping {
+                    Advance::Finished
+                } else {
+                    Advance::More
+                }
             }
         }
     }
@@ -215,7 +351,50 @@ impl Reading {
         }
         self.partitions
             .values()
-            .all(|state| state.until <= state.next_offset)
+            .all(|state| state.until <= state.read.next)
+    }
+
+    fn has_full_frame(&self) -> bool {
+        self.frame.as_ref().is_some_and(|frame| {
+            frame.facts.len() >= FRAME_BYTES || frame.closes.len() >= CLOSES_MAX
+        })
+    }
+
+    /// Whether there is nothing that would belong into a frame.
+    fn is_recorded(&self) -> bool {
+        self.partitions
+            .values()
+            .all(|state| state.read.next == state.recorded.next)
+    }
+
+    /// What was read since the last frame, as a frame; `None` if nothing was.
+    fn cut_frame(&mut self) -> Option<Frame> {
+        if self.is_recorded() {
+            return None;
+        }
+        let frame = self.frame.as_mut()?;
+        for ((topic, partition), state) in &mut self.partitions {
+            let (before, now) = (state.recorded, state.read);
+            if before.next == now.next {
+                continue;
+            }
+            frame.ranges.push(Range {
+                topic: *topic,
+                partition: *partition,
+                from: before.next,
+                to: now.next,
+                tally: now.tally.since(&before.tally),
+                witness: now.witness,
+            });
+            // The next frame has a witness of its own.
+            state.read.witness = None;
+            state.recorded = state.read;
+        }
+        let empty = Frame {
+            facts: Vec::with_capacity(frame.facts.capacity()),
+            ..Frame::default()
+        };
+        Some(std::mem::replace(frame, empty))
     }
 
     fn take(&mut self, event: Event<'_>, outlet: &mut Outlet) {
@@ -231,19 +410,35 @@ impl Reading {
         };
         match event {
             // The end may be past the last record: transactions leave marks that are no records.
-            Event::End { offset, .. } => state.next_offset = state.next_offset.max(offset),
+            Event::End { offset, .. } => {
+                if state.read.next < offset {
+                    state.read.next = offset;
+                    state.moved = true;
+                }
+            }
             Event::Record(record) => {
                 self.first_read.get_or_insert_with(Instant::now);
-                state.next_offset = record.offset + 1;
+                let read = &mut state.read;
+                read.next = record.offset + 1;
                 state.moved = true;
-                state.tally.read += 1;
+                read.tally.read += 1;
+                if self.frame.is_some() && read.witness.is_none() {
+                    read.witness = Some(Witness::of(record.offset, record.bytes));
+                }
                 match self.decoder.decode(topic, record.bytes) {
                     Ok(fact) => {
-                        state.tally.accepted += 1;
-                        outlet.fact(&fact, position(partition, record.offset));
+                        read.tally.accepted += 1;
+                        let sent = outlet.fact(&fact, position(partition, record.offset));
+                        match (&mut self.frame, sent) {
+                            (None, _) => {}
+                            (Some(frame), Sent::Facts(facts)) => {
+                                frame.facts.extend_from_slice(facts);
+                            }
+                            (Some(frame), Sent::Close(close)) => frame.closes.push(close),
+                        }
                     }
                     Err(reject) => {
-                        state.tally.rejected[reject.reason.index()] += 1;
+                        read.tally.rejected[reject.reason.index()] += 1;
                         let kept = match reject.reason {
                             Reason::TooLarge => &record.bytes[..record.bytes.len().min(1024)],
                             _ => record.bytes,

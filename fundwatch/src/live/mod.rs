@@ -2,11 +2,14 @@
 //!
 //! ```text
 //! source ─► feed (worker) ─► dataflow ─► worker 0 ─► committer ─► store ─► senders
-//!              └── notes: offsets, counts, rejects ──────┘
+//!            │ │  └── notes: offsets, counts, rejects ────┤
+//!            │ └────► recorder: facts and offsets to disk ┘ durable before they are committed
+//!           disk: facts of earlier runs
 //! ```
-//! The first epoch is everything that was there when the program started: it is judged once, as a
-//! whole, and reconciled with what is stored, so that nobody is told of verdicts on half of the
-//! facts, and a restart tells nothing twice. From then on an epoch is closed every few milliseconds.
+//! The first epoch is the state on disk, the second what was on the topics beyond it when the program
+//! started. They are committed as one, reconciled with what is stored, so that nobody is told of
+//! verdicts on half of the facts, and a restart tells nothing twice. They are two because what the
+//! second changes was caused by its facts. From then on an epoch is closed every few milliseconds.
 
 pub mod committer;
 pub mod feed;
@@ -23,7 +26,14 @@ use ingest::{Reject, Tally};
 use rules::{Policy, PolicyText};
 
 pub use committer::Committer;
-pub use feed::{LiveFeed, RecordSource};
+pub use feed::{Disk, LiveFeed, RecordSource, Share};
+
+/// The epoch of what was on disk.
+const LOADED: u64 = 0;
+/// The epoch of what was on the topics, too, when the program started.
+const BACKLOG: u64 = 1;
+/// The first epoch of what came later.
+const LIVE: u64 = 2;
 
 /// How many epochs may be read ahead of what is committed.
 pub const EPOCHS_AHEAD: u64 = 4;
@@ -256,11 +266,13 @@ pub fn run<F: dataflow::Feed>(
                     if end.is_none_or(|end| told < end) {
                         let below = end.unwrap_or(u64::MAX);
                         told = below;
-                        let outcomes = results
-                            .take_before(below)
-                            .into_iter()
-                            .flat_map(|(_, outcomes)| outcomes)
-                            .collect();
+                        let mut outcomes = Vec::new();
+                        for (epoch, mut of_epoch) in results.take_before(below) {
+                            if epoch == LOADED {
+                                of_epoch.iter_mut().for_each(forget_cause);
+                            }
+                            outcomes.append(&mut of_epoch);
+                        }
                         faults::point!("epoch.complete");
                         // Nobody listens only after a failure, which stops us, too.
                         let _ = sender.send(Complete {
@@ -310,6 +322,13 @@ pub fn run<F: dataflow::Feed>(
     match pace.take_failure() {
         Some(error) => Err(error),
         None => Ok(committer),
+    }
+}
+
+/// What was known before has caused nothing now.
+fn forget_cause(outcome: &mut Outcome) {
+    if let Outcome::Update { cause, .. } = outcome {
+        *cause = None;
     }
 }
 

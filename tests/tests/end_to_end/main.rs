@@ -3,6 +3,7 @@
 //! Each test has a broker and a mail server of its own, and says loudly when one of them is not to be had.
 
 mod feeds;
+mod recovery;
 mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,12 +144,46 @@ fn a_backlog_ends_as_a_replay_does_and_a_restart_tells_nobody_anything() {
     assert_eq!(stage.seen(), before);
     let mut daemon = assert_nothing_new_after_start(&stage, &before);
     daemon.kill();
-    assert_nothing_new_after_start(&stage, &before);
+    stage.verify_state().expect("the state is whole");
+    stage.set_workers(3);
+    let mut daemon = assert_nothing_new_after_start(&stage, &before);
+    assert_loaded(&mut daemon, &city, 0);
+    daemon.kill();
+
+    // A damage costs time and nothing else as long as the topics have everything.
+    let file = stage.damage_state();
+    let words = stage.verify_state().expect_err("it is seen");
+    assert!(words.contains(&file.display().to_string()), "{words}");
+    stage.set_workers(1);
+    let mut daemon = assert_nothing_new_after_start(&stage, &before);
+    daemon.wait_until("the damage is counted", SOON, |metrics| {
+        metrics.sum("fundwatch_state_damaged", &[]) == 1
+    });
+    assert_eq!(daemon.stop(), Some(0), "{:?}", daemon.words());
+    stage.verify_state().expect("it is whole again");
     let words = daemon.words().expect("it keeps a log");
+    assert!(words.contains("the state on disk is not whole"), "{words}");
     assert_hides(&city.numbers, "the log", &words);
 }
 
-/// A start reads everything again, and changes nothing.
+/// All facts came from disk, and of the state so many segments were damaged.
+fn assert_loaded(daemon: &mut Daemon, city: &City, damaged: u64) {
+    let feeds = city.replayed.summary["feeds"].as_object();
+    let feeds = feeds.expect("there are feeds").values();
+    let facts: u64 = feeds
+        .map(|feed| {
+            let of = |name: &str| feed[name].as_u64().unwrap_or(0);
+            let conflicting = feed["rejected"]["conflicting-id"].as_u64().unwrap_or(0);
+            of("accepted") + of("redelivered") + conflicting
+        })
+        .sum();
+    daemon.wait_until("all facts came from disk", SOON, |metrics| {
+        metrics.sum("fundwatch_state_loaded_facts", &[]) == facts
+            && metrics.sum("fundwatch_state_damaged", &[]) == damaged
+    });
+}
+
+/// A start judges everything again, and changes nothing.
 fn assert_nothing_new_after_start(stage: &Stage, before: &stage::Seen) -> Daemon {
     let mut daemon = stage.start_daemon();
     stage.wait_until_ready(&mut daemon);

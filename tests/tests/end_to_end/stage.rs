@@ -201,6 +201,63 @@ impl Stage {
         }
     }
 
+    /// Sets a number of workers for the daemons that start from now on.
+    pub fn set_workers(&self, workers: usize) {
+        let path = self.path("fundwatch.toml");
+        let config = fs::read_to_string(&path).expect("the configuration is there");
+        let lines: Vec<String> = config
+            .lines()
+            .map(|line| match line.strip_prefix("workers = ") {
+                Some(_) => format!("workers = {workers}"),
+                None => line.to_owned(),
+            })
+            .collect();
+        fs::write(path, lines.join("\n")).expect("a file can be written");
+    }
+
+    /// The files of the state on disk, in order.
+    pub fn state_files(&self) -> Vec<PathBuf> {
+        let folder = fs::read_dir(self.path("fundwatch.state")).expect("there is a state");
+        let mut files: Vec<PathBuf> = folder
+            .map(|entry| entry.expect("the folder can be read").path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "log"))
+            .collect();
+        files.sort();
+        files
+    }
+
+    /// Turns a byte in the middle of the state's first file; says which file that is.
+    pub fn damage_state(&self) -> PathBuf {
+        let file = self.state_files().swap_remove(0);
+        let mut bytes = fs::read(&file).expect("the file can be read");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x20;
+        fs::write(&file, bytes).expect("the file can be written");
+        file
+    }
+
+    /// What `state verify` says, and whether all is well.
+    pub fn verify_state(&self) -> Result<String, String> {
+        let mut command = Command::new(binary::fundwatch());
+        command.args(["state", "verify", "--config"]);
+        command.arg(self.path("fundwatch.toml"));
+        peer::run(&mut command).map_err(|error| error.to_string())
+    }
+
+    /// Starts a daemon that is to end by itself because it cannot work, and says why.
+    pub fn refused_start(&self) -> String {
+        let mut command = Command::new("timeout");
+        command.arg(SOON.as_secs().to_string());
+        command.arg(binary::fundwatch()).args(["run", "--config"]);
+        command.arg(self.path("fundwatch.toml"));
+        command.env("FUNDWATCH_ID_KEY", binary::ID_KEY);
+        let words = peer::run(&mut command)
+            .expect_err("it does not work")
+            .to_string();
+        assert!(words.contains("exit status: 1:"), "{words}");
+        words
+    }
+
     pub fn start_daemon(&self) -> Daemon {
         let log = self.path("daemon.log");
         Daemon::start(&self.path("fundwatch.toml"), self.http_port, &log)

@@ -1,0 +1,372 @@
+//! The state on disk, beside the store: found when the daemon starts, checked against the topics,
+//! continued; and `fundwatch state`, which shows it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use alerting::Reader;
+use alerting::batch::PartitionOffset;
+use alerting::http::Health;
+use alerting::metrics::Metrics;
+use anyhow::{Context, Result, anyhow, bail};
+use comfy_table::{CellAlignment, Table, presets};
+use ingest::kafka::{self, Connection, Partition};
+use rules::Policy;
+use state::{Expected, Log, Recorder, Watcher, Witness, Writer};
+
+use crate::cli;
+use crate::config::Config;
+use crate::failure::{Failure, say};
+use crate::live::{Pace, Share};
+
+/// Between attempts to write to a disk that is full.
+const RETRY: Duration = Duration::from_secs(1);
+/// The broker may take so long to hand out a record of each partition.
+const RECORDS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Looks through the state of the configuration's store, which stands at these offsets.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn read(
+    config: &Config,
+    policy: &Policy,
+    store: String,
+    committed: &[PartitionOffset],
+) -> Result<Log> {
+    let folder = config.state();
+    let expected = Expected {
+        store,
+        regions: policy
+            .pool
+            .regions
+            .iter()
+            .map(|region| region.code)
+            .collect(),
+        committed: committed
+            .iter()
+            .map(|offset| ((offset.topic, offset.partition), offset.next_offset))
+            .collect(),
+    };
+    Log::read(&folder, expected)
+        .with_context(|| format!("cannot read the state in `{}`", folder.display()))
+}
+
+/// What there is to be read of each partition, after what is on disk.
+///
+/// # Errors
+/// The topics are not those that were read before, or no longer have what is needed.
+pub fn shares(
+    log: &Log,
+    partitions: &[Partition],
+    committed: &[PartitionOffset],
+    accept_gap: bool,
+) -> Result<Vec<Share>> {
+    for known in committed {
+        let (topic, partition) = (known.topic, known.partition);
+        let Some(now) = partitions
+            .iter()
+            .find(|now| now.topic == topic && now.partition == partition)
+        else {
+            bail!(
+                "topic `{topic}` has no partition {partition} any more, which was read before: was it made anew? Put the old topic back, or begin with a new store"
+            );
+        };
+        if now.high < known.next_offset {
+            bail!(
+                "topic `{topic}` partition {partition} ends at offset {}, but was read up to {}: it was made anew or cut off. Put the records back, or begin with a new store",
+                now.high,
+                known.next_offset
+            );
+        }
+    }
+    partitions
+        .iter()
+        .map(|now| share(log, now, accept_gap))
+        .collect()
+}
+
+fn share(log: &Log, now: &Partition, accept_gap: bool) -> Result<Share> {
+    let Partition {
+        topic,
+        partition,
+        low,
+        high,
+    } = *now;
+    let known = log
+        .positions()
+        .get(&(topic, partition))
+        .copied()
+        .unwrap_or_default();
+    if known.next < low {
+        let damage = log
+            .damage()
+            .map(|damage| format!(" ({damage})"))
+            .unwrap_or_default();
+        if !accept_gap {
+            bail!(
+                "topic `{topic}` partition {partition} begins at offset {low}: the broker has deleted what came before, the state on disk has it only up to offset {}{damage}, and alerts would rest on half of the facts. Put the state's folder back from a copy, or set the topic's retention.ms to -1 and put the records back, or accept it with `accept_gap = true` under [kafka]",
+                known.next
+            );
+        }
+        tracing::warn!(%topic, partition, from = known.next, to = low, "records of a feed are gone; going on without them, as configured");
+    }
+    Ok(Share {
+        topic,
+        partition,
+        known,
+        from: known.next.max(low),
+        until: high,
+    })
+}
+
+/// Makes sure that the topics are those that the state was made from: of each partition one record
+/// is compared, if it is still there.
+///
+/// # Errors
+/// A topic has other records, or the broker does not answer.
+pub fn check_topics(connection: &Connection, log: &Log, partitions: &[Partition]) -> Result<()> {
+    let witnesses: BTreeMap<_, Witness> = partitions
+        .iter()
+        .filter_map(|now| {
+            let key = (now.topic, now.partition);
+            let witness = log.positions().get(&key)?.witness?;
+            (now.low <= witness.offset && witness.offset < now.high).then_some((key, witness))
+        })
+        .collect();
+    let from: Vec<_> = witnesses
+        .iter()
+        .map(|((topic, partition), witness)| (*topic, *partition, witness.offset))
+        .collect();
+    let records = kafka::read_firsts(connection, &from, RECORDS_WITHIN)
+        .context("cannot compare the topics with the state on disk")?;
+    for (((topic, partition), witness), record) in witnesses.into_iter().zip(records) {
+        let is_same = record.is_some_and(|(offset, bytes)| Witness::of(offset, &bytes) == witness);
+        if !is_same {
+            bail!(
+                "topic `{topic}` partition {partition} has another record at offset {} than was read there: it was made anew. Put the old topic back, or begin with a new store and without the state's folder",
+                witness.offset
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Says what was found at the start.
+pub fn tell_found(log: &Log, metrics: &Metrics) {
+    metrics.state_found(log.facts(), log.damage().is_some());
+    if let Some(damage) = log.damage() {
+        let again: i64 = log
+            .unread()
+            .values()
+            .map(|(known, committed)| committed - known)
+            .sum();
+        tracing::error!(file = %damage.file.display(), byte = damage.offset, what = damage.what, read_again = again,
+            "the state on disk is not whole: what comes after is read from the topics again");
+    }
+}
+
+/// Starts to write on where the log ends.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn record(writer: Writer, pace: &Arc<Pace>, health: &Arc<Health>) -> Result<Arc<Recorder>> {
+    let watcher = DiskWatcher {
+        pace: Arc::clone(pace),
+        health: Arc::clone(health),
+    };
+    Ok(Arc::new(Recorder::start(writer, watcher)?))
+}
+
+/// Waits until everything handed to the recorder is durable.
+///
+/// # Errors
+/// It is not.
+pub fn make_durable(recorder: &Recorder, metrics: &Metrics) -> Result<()> {
+    let started = Instant::now();
+    recorder.sync()?;
+    metrics.state_synced(started.elapsed());
+    Ok(())
+}
+
+struct DiskWatcher {
+    pace: Arc<Pace>,
+    health: Arc<Health>,
+}
+
+impl Watcher for DiskWatcher {
+    fn waits(&mut self, error: &std::io::Error) -> bool {
+        tracing::error!(%error, "the state cannot be written; trying again");
+        self.health.object("state", error.to_string());
+        std::thread::sleep(RETRY);
+        !self.pace.is_stopping()
+    }
+
+    fn goes_on(&mut self) {
+        tracing::info!("the state can be written again");
+        self.health.agree("state");
+    }
+
+    fn failed(&mut self, error: std::io::Error) {
+        self.pace
+            .fail(anyhow!(error).context("the state on disk cannot be written"));
+    }
+}
+
+/// The state as the command line asks for it.
+fn look(arguments: &cli::StateOf) -> Result<(Config, Log), Failure> {
+    let (config, policy) = Config::load(&arguments.config).map_err(Failure::usage)?;
+    let store = Reader::open(&config.store)
+        .with_context(|| format!("cannot open the store `{}`", config.store.display()))?;
+    // The offsets first: a daemon that runs writes the state before it commits them.
+    let offsets = store.offsets()?;
+    let log = read(&config, &policy, store.instance()?, &offsets)?;
+    Ok((config, log))
+}
+
+/// `fundwatch state inspect`
+pub fn inspect(arguments: &cli::StateOf) -> Result<(), Failure> {
+    let (config, log) = look(arguments)?;
+    say(format_args!("{}", config.state().display()))?;
+    let mut segments = table(&[
+        "segment",
+        "bytes",
+        "frames",
+        "not committed",
+        "facts so far",
+    ]);
+    for segment in log.segments() {
+        segments.add_row([
+            segment.name,
+            segment.bytes.to_string(),
+            segment.frames.to_string(),
+            segment.void_frames.to_string(),
+            segment.facts.to_string(),
+        ]);
+    }
+    say(segments)?;
+    let mut partitions = table(&["partition", "known before", "records", "facts", "rejected"]);
+    for ((topic, partition), position) in log.positions() {
+        partitions.add_row([
+            format!("{topic}:{partition}"),
+            position.next.to_string(),
+            position.tally.read.to_string(),
+            position.tally.accepted.to_string(),
+            position.tally.rejected_total().to_string(),
+        ]);
+    }
+    say(partitions)?;
+    verdict(&log)
+}
+
+/// `fundwatch state verify`
+pub fn verify(arguments: &cli::StateOf) -> Result<(), Failure> {
+    let (_, log) = look(arguments)?;
+    verdict(&log)
+}
+
+fn verdict(log: &Log) -> Result<(), Failure> {
+    for ((topic, partition), (known, committed)) in log.unread() {
+        say(format_args!(
+            "{topic}:{partition}: offsets {known} to {committed} are committed and not here; a start reads them from the topic again"
+        ))?;
+    }
+    match log.damage() {
+        Some(damage) => Err(anyhow!("the state is not whole: {damage}").into()),
+        None => say(format_args!(
+            "whole: {} facts in {} bytes",
+            log.facts(),
+            log.bytes()
+        )),
+    }
+}
+
+fn table(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(head.to_vec());
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Topic;
+
+    use super::*;
+
+    const TOPIC: Topic = Topic::CivilDeath;
+
+    fn partition(partition: i32, low: i64, high: i64) -> Partition {
+        Partition {
+            topic: TOPIC,
+            partition,
+            low,
+            high,
+        }
+    }
+
+    fn committed(partition: i32, next_offset: i64) -> PartitionOffset {
+        PartitionOffset {
+            topic: TOPIC,
+            partition,
+            next_offset,
+        }
+    }
+
+    /// What is read with nothing on disk.
+    fn shares_of(
+        partitions: &[Partition],
+        committed: &[PartitionOffset],
+        accept_gap: bool,
+    ) -> Result<Vec<(i64, i64)>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let expected = Expected {
+            store: "00".to_owned(),
+            regions: Vec::new(),
+            committed: BTreeMap::new(),
+        };
+        let log = Log::read(folder.path(), expected).unwrap();
+        shares(&log, partitions, committed, accept_gap)
+            .map(|shares| {
+                shares
+                    .iter()
+                    .map(|share| (share.from, share.until))
+                    .collect()
+            })
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_partition_that_is_new_is_read_from_its_beginning() {
+        let now = [partition(0, 0, 7), partition(1, 0, 3)];
+        let shares = shares_of(&now, &[committed(0, 7)], false);
+        assert_eq!(shares, Ok(vec![(0, 7), (0, 3)]));
+    }
+
+    #[test]
+    fn what_is_gone_is_never_left_out_silently() {
+        for (now, known, words) in [
+            (
+                partition(0, 0, 6),
+                committed(0, 7),
+                "was made anew or cut off",
+            ),
+            (
+                partition(1, 0, 9),
+                committed(0, 7),
+                "no partition 0 any more",
+            ),
+            (partition(0, 2, 9), committed(0, 7), "begins at offset 2"),
+        ] {
+            let error = shares_of(&[now], &[known], false).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+        // Going on without it is the operator's decision, and only about what retention took.
+        let gap = shares_of(&[partition(0, 2, 9)], &[committed(0, 7)], true);
+        assert_eq!(gap, Ok(vec![(2, 9)]));
+        assert!(shares_of(&[partition(0, 0, 6)], &[committed(0, 7)], true).is_err());
+    }
+}
