@@ -29,9 +29,7 @@ use crate::disk;
 use crate::failure::Failure;
 use crate::live::committer::Parts;
 use crate::live::feed::BusinessClock;
-use crate::live::{
-    self, Committer, Disk, LiveFeed, Notes, Pace, RecordSource, Reloads, Share,
-};
+use crate::live::{self, Committer, Disk, LiveFeed, Notes, Pace, RecordSource, Reloads, Share};
 use crate::reload::Reloader;
 use crate::replay::workers;
 use crate::topics::topic_names;
@@ -387,9 +385,7 @@ fn watch_feeds(
                 None
             };
             let on_disk = Some(on_disk.clone());
-            let feed = LiveFeed::new(
-                source, decoder, &mine, &pace, &notes, clock, on_disk,
-            );
+            let feed = LiveFeed::new(source, decoder, &mine, &pace, &notes, clock, on_disk);
             Ok(match worker {
                 0 => feed.with_reloads(reloads.clone()),
                 _ => feed,

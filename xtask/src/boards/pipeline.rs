@@ -5,11 +5,11 @@ use catalogue::{
     CONFIG_LAST_RELOAD_SUCCESSFUL, DEAD_LETTERS, EPOCH, FEED_LAG, FEED_LAST_RECORD, FEED_RECORDS,
     GOAL_SECONDS, OUTBOX_OLDEST, OUTBOX_PENDING, PROCESS_CPU, PROCESS_FILES, PROCESS_FILES_MAX,
     PROCESS_MEMORY, PROCESS_START, PROCESS_THREADS, PUBLISH_FAILURES, PUBLISHED, READY,
-    RECORD_SECONDS, STORE_BYTES, STORE_FREE_BYTES,
+    RECORD_SECONDS, STATE_DAMAGED, STATE_LOADED, STATE_SYNC_SECONDS, STORE_BYTES, STORE_FREE_BYTES,
 };
 
 use super::fund_health::business_date;
-use super::grafana::{Board, Column, DATE, Panel, Row, key, named};
+use super::grafana::{Board, Column, DATE, Panel, Row, key, named, word};
 use super::words;
 
 /// Alerts on the program that fire.
@@ -91,20 +91,22 @@ fn state() -> Vec<Panel> {
         )
         .now(format!("min({CONFIG_LAST_RELOAD_SUCCESSFUL})"), "")
         .words(words::yes_no("有效 good", "被拒 refused")),
-        Panel::table(
-            "版本 / Version",
-            "运行的程序版本与提交。Which program this is.",
-            (8, 4),
-            &[
-                ("version", "版本 version"),
-                ("revision", "提交 revision"),
-                ("instance", "实例 instance"),
-            ],
-            vec![Column::count(
-                "运行 runs",
-                format!("max by (version, revision, instance) ({BUILD_INFO})"),
-            )],
-        ),
+        Panel::stat(
+            "磁盘状态 / State on disk",
+            "启动时磁盘上的状态是否完整；受损部分从主题重读。Whether the state on disk was whole when the program started; what was not is read from the topics again.",
+            (4, 4),
+        )
+        .now(format!("max({STATE_DAMAGED})"), "")
+        .words(vec![
+            word("0", "完整 whole", Some("#37872D")),
+            word("1", "受损 damaged", Some("#C4162A")),
+        ]),
+        Panel::stat(
+            "载入（条）/ Loaded",
+            "启动时从磁盘载入的事实数，其余从主题读取。Facts loaded from disk at the start; the rest is read from the topics.",
+            (4, 4),
+        )
+        .now(format!("max({STATE_LOADED})"), ""),
         Panel::table(
             "运行告警 / Platform alerts",
             "正在触发的平台告警；Watchdog 应始终在列，缺席即告警链路中断。Alerts on the program that fire now. The watchdog always does: where it is missing, no alert would come through.",
@@ -192,17 +194,30 @@ fn latency() -> Vec<Panel> {
         Panel::chart(
             "提交耗时（秒）/ Commit",
             "一次提交写入存储的时间。Time to commit an epoch to the store.",
-            (8, 8),
+            (12, 8),
         )
         .over_time(quantile("0.5", &COMMIT_SECONDS), "p50")
         .over_time(quantile("0.99", &COMMIT_SECONDS), "p99")
         .unit("s", 3)
         .axis("秒")
         .fields([named("p50", "中位数 median", Some("#1F60C4")), named("p99", "99 分位 p99", Some("#D9650A"))]),
+        Panel::chart(
+            "落盘耗时（秒）/ State made durable",
+            "提交之前把读入的事实写牢到磁盘的时间。Time to make what was read durable on disk, before it is committed.",
+            (12, 8),
+        )
+        .over_time(quantile("0.5", &STATE_SYNC_SECONDS), "p50")
+        .over_time(quantile("0.99", &STATE_SYNC_SECONDS), "p99")
+        .unit("s", 3)
+        .axis("秒")
+        .fields([
+            named("p50", "中位数 median", Some("#1F60C4")),
+            named("p99", "99 分位 p99", Some("#D9650A")),
+        ]),
         Panel::stat(
             "提交失败（次）/ Failures",
             "失败后重试的提交，如磁盘已满。Commits that failed and were tried again, e.g. on a full disk.",
-            (4, 8),
+            (12, 8),
         )
         .now(format!("sum({COMMIT_FAILURES})"), "")
         .thresholds(&[("text", None), ("#C4162A", Some(1.0))]),
@@ -278,5 +293,19 @@ fn resources() -> Vec<Panel> {
         .now(format!("max({PROCESS_FILES_MAX}{ours})"), "上限 limit")
         .now(format!("max({PROCESS_THREADS}{ours})"), "线程 threads")
         .with_names(),
+        Panel::table(
+            "版本 / Version",
+            "运行的程序版本与提交。Which program this is.",
+            (24, 4),
+            &[
+                ("version", "版本 version"),
+                ("revision", "提交 revision"),
+                ("instance", "实例 instance"),
+            ],
+            vec![Column::count(
+                "运行 runs",
+                format!("max by (version, revision, instance) ({BUILD_INFO})"),
+            )],
+        ),
     ]
 }
