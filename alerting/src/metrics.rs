@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use catalogue::{Metric, SECONDS};
 use domain::{BusinessDate, Detector, RegionCode, Severity, State, Topic};
 use jiff::Timestamp;
+use ledger::Sample;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
@@ -61,6 +62,8 @@ pub struct Metrics {
     reload_good: IntGauge,
     store_bytes: IntGauge,
     store_free_bytes: IntGauge,
+    /// What the ledger shows, by name.
+    fund: BTreeMap<&'static str, GaugeVec>,
     feeds: Mutex<BTreeMap<(Topic, i32), FeedState>>,
 }
 
@@ -164,6 +167,10 @@ impl Metrics {
                 to,
                 IntGauge::with_opts(opts(&catalogue::CONFIG_LAST_RELOAD_SUCCESSFUL)),
             )?,
+            fund: ledger::METRICS
+                .iter()
+                .map(|metric| Ok((metric.name, amounts(to, metric)?)))
+                .collect::<prometheus::Result<_>>()?,
             feeds: Mutex::default(),
             registry,
         };
@@ -296,6 +303,21 @@ impl Metrics {
     /// What was read is durable on disk.
     pub fn state_synced(&self, took: Duration) {
         self.state_sync_seconds.observe(took.as_secs_f64());
+    }
+
+    /// The fund's figures; what is not among them any more is not shown any more.
+    pub fn fund(&self, samples: &[Sample]) {
+        for gauge in self.fund.values() {
+            gauge.reset();
+        }
+        for sample in samples {
+            let labels: Vec<&str> = sample.labels.iter().map(String::as_str).collect();
+            if let (Some(gauge), Ok(value)) =
+                (self.fund.get(sample.metric.name), sample.value.parse())
+            {
+                gauge.with_label_values(&labels).set(value);
+            }
+        }
     }
 
     /// A mail was tried.
@@ -699,16 +721,59 @@ mod tests {
             text.lines().filter(|line| !line.starts_with('#')).count()
         };
         let (none, one, many) = (of(0), of(1), of(100));
-        // Of each region: its name, five feeds, and each detector's amount and four severities.
-        let each = 1 + 5 + Detector::ALL.len() * (1 + Severity::ALL.len());
+        // Of each region: its name, five feeds, each detector's amount and four severities, and one series of each of
+        // the ledger's nine metrics by region; how many those have is bounded there.
+        let each = 1 + 5 + Detector::ALL.len() * (1 + Severity::ALL.len()) + 9;
         assert_eq!((one - none, many - none), (each, 100 * each));
         // 15 counts of records, 75 reasons, 20 partitions, two histograms, and the rest.
         assert!(none < 250, "{none}");
     }
 
+    fn sample(metric: &'static Metric, labels: &[&str], value: &str) -> Sample {
+        Sample {
+            metric,
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            value: value.to_owned(),
+        }
+    }
+
+    #[test]
+    fn figures_that_are_gone_are_not_shown_as_before() {
+        let metrics = Metrics::new("0.1.0", "abc");
+        let labels = ["reserve-months", "pool"];
+        metrics.fund(&[
+            sample(&catalogue::INDICATOR_MONTHS, &labels, "4.9"),
+            sample(&catalogue::INDICATOR_GRADE, &labels, "1"),
+        ]);
+        let text = metrics.encode().unwrap();
+        let value = "fundwatch_indicator_months{indicator=\"reserve-months\",region=\"pool\"} 4.9";
+        assert!(text.contains(value), "{text}");
+        // A feed has fallen silent: no value, and a grade that is not that of green.
+        metrics.fund(&[sample(&catalogue::INDICATOR_GRADE, &labels, "-1")]);
+        let text = metrics.encode().unwrap();
+        assert!(!text.contains("indicator_months{"), "{text}");
+        let grade = "fundwatch_indicator_grade{indicator=\"reserve-months\",region=\"pool\"} -1";
+        assert!(text.contains(grade), "{text}");
+    }
+
+    /// One series of each of the ledger's metrics, of those by region one for each region.
+    fn fund_samples(regions: &[&str]) -> Vec<Sample> {
+        let mut samples = Vec::new();
+        for metric in ledger::METRICS {
+            let is_of_region = metric.labels.contains(&catalogue::Label::Region);
+            let regions = if is_of_region { regions } else { &["x"][..] };
+            for region in regions {
+                let labels = vec![*region; metric.labels.len()];
+                samples.push(sample(metric, &labels, "1"));
+            }
+        }
+        samples
+    }
+
     /// Everything that can have a series has one.
     fn full(regions: &[&str]) -> Metrics {
         let metrics = Metrics::new("0.1.0", "abc");
+        metrics.fund(&fund_samples(regions));
         metrics.pool(regions.iter().map(|code| (region(code), *code)), None);
         metrics.ends(
             Topic::ALL

@@ -69,7 +69,7 @@ pub enum Label {
     Identity,
     /// What is projected.
     Series,
-    /// 1 to 12.
+    /// How many months ahead of the last complete one.
     MonthsAhead,
     /// `low`, `median` or `high`.
     Quantile,
@@ -225,6 +225,34 @@ metrics! {
         "Size of the store's files.";
     STORE_FREE_BYTES = Gauge "fundwatch_store_free_bytes" []
         "Room left on the disk that the store is on.";
+
+    // Figures of the pool that are no sum of its regions' have `pool` for a region.
+    LEDGER_AS_OF = Gauge "fundwatch_ledger_as_of_timestamp_seconds" []
+        "The date that the figures of the fund are as of, as seconds since 1970.";
+    FUND_BALANCE_YUAN = Gauge "fundwatch_fund_balance_yuan" []
+        "Accumulated balance of the pool's fund. For looking: the exact amount is in the ledger.";
+    FLOW_YEAR_YUAN = Gauge "fundwatch_flow_year_yuan" [Flow Region]
+        "What moved in the twelve months up to the last complete one, by column of the ledger; not there where nothing was reported.";
+    IN_TRANSIT_YUAN = Gauge "fundwatch_in_transit_yuan" [Step Region]
+        "Money that left one place and is not yet at the next.";
+    IN_TRANSIT_DAYS = Gauge "fundwatch_in_transit_oldest_days" [Step Region]
+        "Age of the oldest of the money in transit; not there if there is none.";
+    DIFFERENCE_YUAN = Gauge "fundwatch_ledger_difference_yuan" [Identity Region]
+        "What does not close in an equation of the ledger; 0 where it closes.";
+    INDICATOR_MONTHS = Gauge "fundwatch_indicator_months" [Indicator Region]
+        "An indicator that is measured in months; not there while it is unknown or not applicable.";
+    INDICATOR_RATIO = Gauge "fundwatch_indicator_ratio" [Indicator Region]
+        "An indicator that is a part of a whole; not there while it is unknown or not applicable.";
+    INDICATOR_DAYS = Gauge "fundwatch_indicator_days" [Indicator Region]
+        "An indicator that is measured in days or business days; not there while it is unknown or not applicable.";
+    INDICATOR_GRADE = Gauge "fundwatch_indicator_grade" [Indicator Region]
+        "0 good, 1 yellow, 2 orange, 3 red, -1 unknown; not there where it is not applicable or the policy has no threshold.";
+    INDICATOR_COMPLETE_RATIO = Gauge "fundwatch_indicator_complete_ratio" [Indicator Region]
+        "The part of the feeds that an indicator reads that are complete.";
+    PROJECTION_YUAN = Gauge "fundwatch_projection_yuan" [Series MonthsAhead Quantile]
+        "A projection of the pool, no promise: collected, paid_out and balance of a month ahead.";
+    PROJECTION_RESERVE_MONTHS = Gauge "fundwatch_projection_reserve_months" [MonthsAhead Quantile]
+        "A projection of the pool, no promise: months of payouts that the balance of a month ahead lasts.";
 }
 
 metrics! {
@@ -248,32 +276,17 @@ metrics! {
 }
 
 metrics! {
-    /// What the ledger will export. A panel that asks for one of these is left out of its board until the metric is moved
-    /// to [`EXPORTED`].
+    /// What is planned and not exported yet. A panel that asks for one of these is left out of its board until the metric
+    /// is moved to [`EXPORTED`].
     AWAITED:
+}
 
-    FUND_AS_OF = Gauge "fundwatch_fund_as_of_timestamp_seconds" []
-        "The date that the fund's figures are as of, as seconds since 1970.";
-    FUND_POSITION = Gauge "fundwatch_fund_position_yuan" [Unit]
-        "Income less outlay since the start: the pool's balance, a region's part in it.";
-    FUND_FLOW = Gauge "fundwatch_fund_flow_yuan" [Unit Flow Window]
-        "Money moved, by column of the ledger, in the last complete month, the year up to it, or ever.";
-    FUND_TRANSIT = Gauge "fundwatch_fund_transit_yuan" [Unit Step]
-        "Money on its way: collected and not remitted, subsidies not released, allocated and not paid out.";
-    FUND_TRANSIT_AGE = Gauge "fundwatch_fund_transit_age_days" [Unit Step]
-        "Mean age of money on its way, weighted by value; absent if there is none.";
-    FUND_DIFFERENCE = Gauge "fundwatch_fund_difference_yuan" [Unit Identity]
-        "What does not close, by identity; 0 if it does.";
-    FUND_INDICATOR = Gauge "fundwatch_fund_indicator" [Unit Indicator]
-        "Value of an indicator in its measure; absent if unknown or not applicable.";
-    FUND_INDICATOR_LEVEL = Gauge "fundwatch_fund_indicator_level" [Unit Indicator]
-        "Grade of an indicator: -3 ungraded, -2 not applicable, -1 unknown, 0 green, 1 yellow, 2 orange, 3 red.";
-    FUND_INDICATOR_COMPLETENESS = Gauge "fundwatch_fund_indicator_completeness_ratio" [Unit Indicator]
-        "Part of the feeds that an indicator reads that are complete.";
-    FUND_PROJECTION = Gauge "fundwatch_fund_projection_yuan" [Unit Series MonthsAhead Quantile]
-        "A projection, no promise: collected, paid_out, balance, by months ahead and quantile.";
-    FUND_PROJECTION_RESERVE = Gauge "fundwatch_fund_projection_reserve_months" [Unit MonthsAhead Quantile]
-        "A projection, no promise: months of payouts that the balance lasts.";
+/// The metric of a name, of those that are exported.
+pub fn exported(name: &str) -> Option<&'static Metric> {
+    EXPORTED
+        .iter()
+        .chain(PROCESS)
+        .find(|metric| metric.name == name)
 }
 
 #[cfg(test)]
@@ -328,6 +341,10 @@ mod tests {
                     || matches!(
                         others[..],
                         [] | [Label::Topic]
+                            | [Label::Flow]
+                            | [Label::Step]
+                            | [Label::Identity]
+                            | [Label::Indicator]
                             | [Label::Detector]
                             | [Label::Detector, Label::Severity]
                     ),

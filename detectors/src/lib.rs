@@ -19,6 +19,7 @@ mod net;
 mod periods;
 pub mod registry;
 pub mod stalled_subsidy;
+pub mod statement;
 pub mod store;
 mod surcharge;
 #[cfg(test)]

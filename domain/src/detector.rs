@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A detector of contract sections 5 and 6, in the order of the names byte by byte, which is the
+/// A detector of contract sections 5 and 6 and of the ledger, in the order of the names byte by byte, which is the
 /// order of alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Detector {
@@ -14,6 +14,8 @@ pub enum Detector {
     DuplicatePayout,
     /// 数据不全: a feed that says it sent more, or less, than arrived.
     IncompleteFeed,
+    /// 指标越限: an indicator of the fund's health beyond its threshold.
+    IndicatorBreach,
     /// 延迟上划: collected money that stays in the region.
     LateRemittance,
     /// 漏发: a pension that is due and was not paid.
@@ -32,11 +34,12 @@ pub enum Detector {
 
 impl Detector {
     /// All of them, in order.
-    pub const ALL: [Detector; 11] = [
+    pub const ALL: [Detector; 12] = [
         Detector::Arrears,
         Detector::DeceasedRecipient,
         Detector::DuplicatePayout,
         Detector::IncompleteFeed,
+        Detector::IndicatorBreach,
         Detector::LateRemittance,
         Detector::MissedPayout,
         Detector::SilentFeed,
@@ -66,6 +69,7 @@ impl Detector {
             Detector::DeceasedRecipient => "deceased-recipient",
             Detector::DuplicatePayout => "duplicate-payout",
             Detector::IncompleteFeed => "incomplete-feed",
+            Detector::IndicatorBreach => "indicator-breach",
             Detector::LateRemittance => "late-remittance",
             Detector::MissedPayout => "missed-payout",
             Detector::SilentFeed => "silent-feed",
@@ -83,6 +87,7 @@ impl Detector {
             Detector::DeceasedRecipient => "死亡冒领",
             Detector::DuplicatePayout => "重复领取",
             Detector::IncompleteFeed => "数据不全",
+            Detector::IndicatorBreach => "指标越限",
             Detector::LateRemittance => "延迟上划",
             Detector::MissedPayout => "漏发",
             Detector::SilentFeed => "数据中断",

@@ -23,6 +23,9 @@ pub enum Command {
     Demo(Demo),
     /// Judge feed files as of a date, and write alerts, dead letters and a summary.
     Replay(Replay),
+    /// How the fund stands: its ledger, its health, and what is projected.
+    #[command(subcommand)]
+    Report(Report),
     /// Say what is wrong with a policy, a configuration or feed files, without judging anything.
     Check(Check),
     /// The daemon: feeds on Kafka to alerts that are stored, published and mailed.
@@ -201,6 +204,102 @@ pub struct TopicsCreate {
     /// Copies of each partition: 3 on a cluster.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=10))]
     pub replication: i32,
+}
+
+/// `fundwatch report`
+#[derive(Debug, Subcommand)]
+pub enum Report {
+    /// What was collected, remitted, subsidised, allocated and paid; money on its way; identities that must close.
+    #[command(
+        after_help = "Examples:\n  fundwatch report ledger --feeds feeds --policy rules/policies/huangshan.toml --as-of 2007-12-31\n  fundwatch report ledger --feeds feeds --policy policy.toml --as-of 2024-12-31 --by month --format xlsx --out ledger.xlsx"
+    )]
+    Ledger(ReportLedger),
+    /// The indicators of the fund's health, graded by the policy, and how complete their inputs are.
+    #[command(
+        after_help = "Example:\n  fundwatch report health --feeds feeds --policy rules/policies/huangshan.toml --as-of 2007-12-31"
+    )]
+    Health(ReportCommon),
+    /// A projection of collections, payouts and the reserve, with its error on past months; no promise.
+    #[command(
+        after_help = "Example:\n  fundwatch report forecast --feeds feeds --policy rules/policies/huangshan.toml --as-of 2007-12-31"
+    )]
+    Forecast(ReportCommon),
+}
+
+/// `fundwatch report ledger`
+#[derive(Debug, Args)]
+pub struct ReportLedger {
+    /// What all reports share.
+    #[command(flatten)]
+    pub common: ReportCommon,
+    /// How days are put together.
+    #[arg(long, value_enum, default_value_t = Span::Year)]
+    pub by: Span,
+}
+
+/// What all reports share.
+#[derive(Debug, Args)]
+pub struct ReportCommon {
+    /// Folder with `TOPIC.jsonl`, `.jsonl.gz`, `.jsonl.zst` or `TOPIC/` of such files.
+    #[arg(long, value_name = "DIR", required_unless_present = "config")]
+    pub feeds: Option<PathBuf>,
+    /// The pool's policy.
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    pub policy: Option<PathBuf>,
+    /// The daemon's configuration: read its feeds on Kafka from the beginning to where they are now.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["feeds", "policy"])]
+    pub config: Option<PathBuf>,
+    /// Facts dated up to this day count, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub as_of: BusinessDate,
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// The language of headings and words.
+    #[arg(long, value_enum, default_value_t = Lang::Zh)]
+    pub lang: Lang,
+    /// Only this part of the report; CSV has the first one, if none is named.
+    #[arg(long, value_name = "NAME")]
+    pub part: Option<String>,
+    /// The file to write; default: standard output. A workbook needs a file.
+    #[arg(long, value_name = "FILE", required_if_eq("format", "xlsx"))]
+    pub out: Option<PathBuf>,
+    /// Worker threads; the result is the same for any number. Default: one for each processor.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub workers: Option<u16>,
+}
+
+/// Days, put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Span {
+    /// Each by itself.
+    Day,
+    /// Calendar months.
+    Month,
+    /// Calendar years.
+    Year,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a terminal.
+    Table,
+    /// Comma-separated values, for a spreadsheet.
+    Csv,
+    /// A workbook, a sheet for each part.
+    Xlsx,
+    /// For programs: amounts are strings with two decimals.
+    Json,
+}
+
+/// The language of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// Chinese.
+    Zh,
+    /// English.
+    En,
 }
 
 /// `fundwatch replay`

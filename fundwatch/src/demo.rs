@@ -33,7 +33,9 @@ use crate::cli;
 use crate::clock;
 use crate::failure::{Failure, say};
 use crate::live::committer::Parts;
-use crate::live::{self, Committer, LiveFeed, Notes, Pace, RecordSource, Share};
+use crate::live::{
+    self, Committer, FundWatch, LiveFeed, Notes, Pace, RecordSource, Share,
+};
 use crate::run::{measure_pool, places};
 
 /// The city of the demo: small enough to be judged day by day in seconds.
@@ -98,6 +100,7 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
         policy: Arc::clone(&policy),
         routing: mail.routing(false)?,
         watch: FeedWatch::new(Arc::clone(&policy), [1; Topic::ALL.len()]),
+        fund: FundWatch::new(Arc::clone(&policy)),
         store,
         metrics: Arc::clone(&services.metrics),
         health: Arc::clone(&services.health),
@@ -292,6 +295,7 @@ fn judge(
         clockwork: Clockwork::Live {
             present_from_feeds: true,
         },
+        posts: true,
     };
     let feed_of = {
         let (feeds, policy, growth, pace, notes) = (

@@ -15,6 +15,7 @@ mod output;
 mod progress;
 mod reload;
 mod replay;
+mod report;
 mod run;
 mod simulate;
 mod topics;
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         cli::Command::Demo(arguments) => demo::run(&arguments),
         cli::Command::Replay(arguments) => replay::run(&arguments),
+        cli::Command::Report(report) => report::run(&report),
         cli::Command::Check(arguments) => check::run(&arguments),
         cli::Command::Run(arguments) => run::run(&arguments),
         cli::Command::Simulate(arguments) => simulate::run(&arguments),

@@ -35,6 +35,7 @@ pub fn run(arguments: &cli::Replay) -> Result<(), Failure> {
     let plan = Plan {
         policy,
         clockwork: Clockwork::Fixed(arguments.as_of),
+        posts: false,
     };
     let judged = judge(&files, &plan, workers(arguments.workers))?;
     let alerts = alerts(&judged.outcomes, &identity_of_environment());
@@ -69,8 +70,9 @@ pub fn workers(asked: Option<u16>) -> usize {
 }
 
 /// What reading and judging all feeds brought.
-struct Judged {
-    outcomes: Vec<Outcome>,
+pub struct Judged {
+    /// In no order.
+    pub outcomes: Vec<Outcome>,
     tallies: [Tally; Topic::ALL.len()],
     /// In the order of topic and position.
     rejected: Vec<Rejected>,
@@ -111,7 +113,11 @@ impl Feed for FileFeed {
     }
 }
 
-fn judge(files: &Arc<FeedFiles>, plan: &Plan, workers: usize) -> Result<Judged, Failure> {
+/// Reads all files to their end, and judges.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn judge(files: &Arc<FeedFiles>, plan: &Plan, workers: usize) -> Result<Judged, Failure> {
     let read = Arc::new(Mutex::new(Read::default()));
     let results = Results::default();
     let bar = progress::bytes(files.bytes());

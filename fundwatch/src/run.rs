@@ -29,7 +29,9 @@ use crate::disk;
 use crate::failure::Failure;
 use crate::live::committer::Parts;
 use crate::live::feed::BusinessClock;
-use crate::live::{self, Committer, Disk, LiveFeed, Notes, Pace, RecordSource, Reloads, Share};
+use crate::live::{
+    self, Committer, Disk, FundWatch, LiveFeed, Notes, Pace, RecordSource, Reloads, Share,
+};
 use crate::reload::Reloader;
 use crate::replay::workers;
 use crate::topics::topic_names;
@@ -327,6 +329,7 @@ fn watch_feeds(
         store,
         routing,
         watch: FeedWatch::new(Arc::clone(&policy), config.close_within()),
+        fund: FundWatch::new(Arc::clone(&policy)),
         metrics: Arc::clone(&services.metrics),
         health: Arc::clone(health),
         pace: Arc::clone(pace),
@@ -360,6 +363,7 @@ fn watch_feeds(
         clockwork: Clockwork::Live {
             present_from_feeds: config.clock == ClockSource::Feeds,
         },
+        posts: true,
     };
     let business_clock: Option<BusinessClock> = match config.clock {
         ClockSource::System => Some(Arc::new(today)),

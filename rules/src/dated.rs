@@ -62,3 +62,25 @@ impl<T> ByMonth<T> {
         &self.entries
     }
 }
+
+/// The entries of a dated table that may be empty, by month.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Entries<T>(Vec<(Period, T)>);
+
+impl<T> Entries<T> {
+    /// The table of these entries, in any order, no two of one month.
+    pub(crate) fn new(entries: Vec<T>, from: impl Fn(&T) -> Period) -> Entries<T> {
+        let mut entries: Vec<_> = entries
+            .into_iter()
+            .map(|entry| (from(&entry), entry))
+            .collect();
+        entries.sort_by_key(|(from, _)| *from);
+        Entries(entries)
+    }
+
+    /// The entry that applies to a month.
+    pub(crate) fn at(&self, month: Period) -> Option<&T> {
+        let count = self.0.partition_point(|(from, _)| *from <= month);
+        self.0.get(count.checked_sub(1)?).map(|(_, entry)| entry)
+    }
+}

@@ -19,7 +19,8 @@ pub use calendar::Calendar;
 pub use dated::Due;
 pub use error::{PolicyError, PolicyErrors};
 pub use policy::{
-    Benefit, Contribution, DetectorSettings, Policy, Pool, Region, Remittance, Surcharge,
+    Advance, Benefit, Contribution, DetectorSettings, Health, OpeningBalance, Policy, Pool, Region,
+    Remittance, Surcharge, Thresholds,
 };
 pub use ready::HUANGSHAN;
 pub use text::PolicyText;

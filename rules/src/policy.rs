@@ -4,10 +4,12 @@
 
 use std::path::Path;
 
-use domain::{BusinessDate, Detector, Money, Period, Rate, RegionCode, RegionId, Severity};
+use domain::{
+    BusinessDate, Detector, Indicator, Money, Period, Rate, RegionCode, RegionId, Severity,
+};
 
 use crate::calendar::Calendar;
-use crate::dated::{ByMonth, Due};
+use crate::dated::{ByMonth, Due, Entries};
 use crate::error::PolicyErrors;
 use crate::read;
 
@@ -21,6 +23,9 @@ pub struct Policy {
     pub(crate) surcharge: Vec<Surcharge>,
     pub(crate) benefit: ByMonth<Benefit>,
     pub(crate) remittance: ByMonth<Remittance>,
+    pub(crate) advance: Entries<Advance>,
+    pub(crate) health: Entries<Health>,
+    pub(crate) opening_balance: Option<OpeningBalance>,
     pub(crate) calendar: Calendar,
     /// By [`Detector::index`].
     pub(crate) detectors: [DetectorSettings; Detector::ALL.len()],
@@ -128,6 +133,59 @@ pub struct Remittance {
     pub release_business_days: u32,
 }
 
+/// Which allocations of the months from `from` on are advances before the subsidies arrive (补助到位前调剂).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advance {
+    /// The first month it applies to.
+    pub from: Period,
+    /// What the ids of their records begin with.
+    pub id_prefixes: Vec<String>,
+}
+
+/// How the fund's health is graded in the months from `from` on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// The first month it applies to.
+    pub from: Period,
+    /// How far back over a threshold an indicator has to go before its alert is over, as a part of the threshold.
+    pub hysteresis: Rate,
+    /// So many month ends in a row before yellow or orange alerts; red does at once.
+    pub confirm_months: u32,
+    /// A feed that has not closed within so many business days is silent: what it feeds is unknown.
+    pub close_within_business_days: u32,
+    /// Months ahead that the runway looks at.
+    pub runway_months: u32,
+    /// By [`Indicator::index`].
+    pub(crate) thresholds: [Thresholds; Indicator::COUNT],
+}
+
+impl Health {
+    /// The thresholds of an indicator.
+    pub const fn thresholds(&self, indicator: Indicator) -> &Thresholds {
+        &self.thresholds[indicator.index()]
+    }
+}
+
+/// From where on an indicator is of a severity; which way is worse is the indicator's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Yellow.
+    pub yellow: Option<Rate>,
+    /// Orange.
+    pub orange: Option<Rate>,
+    /// Red.
+    pub red: Option<Rate>,
+}
+
+/// What the fund had when the feeds begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpeningBalance {
+    /// At the start of this day.
+    pub from: BusinessDate,
+    /// In the special account.
+    pub amount: Money,
+}
+
 /// How a detector grades what it finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DetectorSettings {
@@ -196,6 +254,23 @@ impl Policy {
     /// The remittance entry of a month collected in, or of the month of a subsidy's date.
     pub fn remittance(&self, month: Period) -> Option<&Remittance> {
         self.remittance.at(month)
+    }
+
+    /// What says which allocations of a month are advances; most policies do not.
+    pub fn advance(&self, month: Period) -> Option<&Advance> {
+        self.advance.at(month)
+    }
+
+    /// How the fund's health is graded in a month; without, indicators are told and not graded.
+    pub fn health(&self, month: Period) -> Option<&Health> {
+        self.health.at(month)
+    }
+
+    /// What the fund had when the feeds begin, if that is before a day.
+    pub fn opening_balance(&self, as_of: BusinessDate) -> Option<&OpeningBalance> {
+        self.opening_balance
+            .as_ref()
+            .filter(|entry| entry.from <= as_of)
     }
 
     /// All contribution entries, the earliest first; at least one.

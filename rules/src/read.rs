@@ -7,26 +7,29 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use domain::{Detector, Rate};
+use domain::{Detector, Indicator, Period, Rate};
 use toml::de::DeValue;
 
-use crate::dated::ByMonth;
+use crate::dated::{ByMonth, Entries};
 use crate::error::{PolicyError, PolicyErrors, Report};
 use crate::holidays::{OpenFile, calendar};
 use crate::policy::{
-    Benefit, Contribution, DetectorSettings, Policy, Pool, Region, RegionIds, Remittance,
-    Surcharge, contribution_due, payout_due, remittance_due,
+    Advance, Benefit, Contribution, DetectorSettings, Health, OpeningBalance, Policy, Pool, Region,
+    RegionIds, Remittance, Surcharge, Thresholds, contribution_due, payout_due, remittance_due,
 };
 use crate::section::{Placed, Section, parse_toml};
 use crate::value;
 
 /// Keys of the file, and of each of its tables.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 10] = [
     "pool",
     "contribution",
     "surcharge",
     "benefit",
     "remittance",
+    "advance",
+    "health",
+    "opening_balance",
     "calendar",
     "detectors",
 ];
@@ -51,6 +54,17 @@ const BENEFIT: [&str; 5] = [
     "grace_days",
 ];
 const REMITTANCE: [&str; 4] = ["from", "remit_day", "grace_days", "release_business_days"];
+const ADVANCE: [&str; 2] = ["from", "id_prefixes"];
+const OPENING_BALANCE: [&str; 2] = ["from", "amount"];
+/// Of an entry of `[[health]]`; beside them the names of the indicators.
+const HEALTH: [&str; 5] = [
+    "from",
+    "hysteresis",
+    "confirm_months",
+    "close_within_business_days",
+    "runway_months",
+];
+const THRESHOLDS: [&str; 3] = ["yellow", "orange", "red"];
 const DETECTOR: [&str; 5] = ["enabled", "tolerance", "yellow", "orange", "red"];
 const DETECTOR_WITH_RATIO: [&str; 6] = [
     "enabled",
@@ -142,6 +156,15 @@ fn policy(
     let remittance = dated(root, "remittance", &REMITTANCE, remittance, |entry| {
         entry.from
     });
+    let advance = optional_dated(root, "advance", &ADVANCE, advance, |entry| entry.from);
+    let health_keys: Vec<&str> = HEALTH
+        .into_iter()
+        .chain(Indicator::ALL.map(Indicator::as_str))
+        .collect();
+    let health = optional_dated(root, "health", &health_keys, health, |entry| entry.from);
+    let opening_balance = root
+        .optional_table("opening_balance", &OPENING_BALANCE)
+        .and_then(|section| opening_balance(&section));
     let calendar = calendar(root, open, errors);
     let detectors = detectors(root);
 
@@ -169,6 +192,9 @@ fn policy(
         surcharge,
         benefit,
         remittance,
+        advance,
+        health,
+        opening_balance,
         calendar,
         detectors,
     })
@@ -224,7 +250,29 @@ fn dated<T, F: Ord + Copy + fmt::Display>(
     read: impl Fn(&Section<'_, '_>) -> Option<T>,
     from: impl Fn(&T) -> F,
 ) -> Option<Vec<T>> {
-    let sections = root.entries(key, allowed)?;
+    distinct(&root.entries(key, allowed)?, read, from)
+}
+
+/// A dated table by month that may be left out; what is wrong in it is reported.
+fn optional_dated<T>(
+    root: &Section<'_, '_>,
+    key: &str,
+    allowed: &[&str],
+    read: impl Fn(&Section<'_, '_>) -> Option<T>,
+    from: impl Fn(&T) -> Period,
+) -> Entries<T> {
+    let entries = root
+        .optional_entries(key, allowed)
+        .and_then(|sections| distinct(&sections, read, &from));
+    Entries::new(entries.unwrap_or_default(), from)
+}
+
+/// Entries of which no two have one `from`.
+fn distinct<T, F: Ord + Copy + fmt::Display>(
+    sections: &[Section<'_, '_>],
+    read: impl Fn(&Section<'_, '_>) -> Option<T>,
+    from: impl Fn(&T) -> F,
+) -> Option<Vec<T>> {
     let mut lines = BTreeMap::new();
     let entries = sections.iter().map(|section| {
         let entry = read(section)?;
@@ -315,6 +363,73 @@ fn remittance(section: &Section<'_, '_>) -> Option<Remittance> {
         grace_days: grace_days?,
         release_business_days: release_business_days?,
     })
+}
+
+fn advance(section: &Section<'_, '_>) -> Option<Advance> {
+    let from = section.required("from", value::month);
+    let id_prefixes = section.required_list("id_prefixes", value::id_prefix);
+    Some(Advance {
+        from: from?,
+        id_prefixes: values(id_prefixes?),
+    })
+}
+
+fn opening_balance(section: &Section<'_, '_>) -> Option<OpeningBalance> {
+    let from = section.required("from", value::day);
+    let amount = section.required("amount", value::amount);
+    Some(OpeningBalance {
+        from: from?,
+        amount: amount?,
+    })
+}
+
+fn health(section: &Section<'_, '_>) -> Option<Health> {
+    let from = section.required("from", value::month);
+    let hysteresis = section.optional("hysteresis", rate);
+    let confirm_months = section.optional("confirm_months", |value| value::whole(value, 1, 12));
+    let close_within = section.optional("close_within_business_days", days);
+    let runway_months = section.optional("runway_months", |value| value::whole(value, 1, 12));
+    let thresholds = Indicator::ALL.map(|indicator| {
+        section
+            .optional_table(indicator.as_str(), &THRESHOLDS)
+            .map_or_else(Thresholds::default, |table| thresholds(&table, indicator))
+    });
+    Some(Health {
+        from: from?,
+        hysteresis: hysteresis.unwrap_or(Rate::from_units(10_000_000)),
+        confirm_months: confirm_months.unwrap_or(2),
+        close_within_business_days: close_within.unwrap_or(3),
+        runway_months: runway_months.unwrap_or(3),
+        thresholds,
+    })
+}
+
+fn thresholds(section: &Section<'_, '_>, indicator: Indicator) -> Thresholds {
+    let [yellow, orange, red] = THRESHOLDS.map(|key| (key, section.optional(key, ratio)));
+    // Yellow comes first on the way to the worse, which is up for some indicators and down for others.
+    for ((lesser_key, lesser), (graver_key, graver)) in
+        [(yellow, orange), (orange, red), (yellow, red)]
+    {
+        let (Some(lesser), Some(graver)) = (lesser, graver) else {
+            continue;
+        };
+        let (is_wrong, is, allowed) = if indicator.is_worse_below() {
+            (lesser < graver, "less", "at least")
+        } else {
+            (graver < lesser, "greater", "at most")
+        };
+        if is_wrong {
+            let line = section.line_of_key(lesser_key).unwrap_or(section.line());
+            let message =
+                format!("`{lesser}` is {is} than {graver_key} `{graver}`; allowed: {allowed} that");
+            section.add(line, lesser_key, message);
+        }
+    }
+    Thresholds {
+        yellow: yellow.1,
+        orange: orange.1,
+        red: red.1,
+    }
 }
 
 fn detectors(root: &Section<'_, '_>) -> [DetectorSettings; Detector::ALL.len()] {

@@ -174,10 +174,22 @@ impl<'a, 't> Section<'a, 't> {
     pub(crate) fn entries(&self, key: &str, allowed: &[&str]) -> Option<Vec<Section<'a, 't>>> {
         let path = self.path_of(key);
         let form = format!("at least one entry, `[[{path}]]`");
-        let Some((line, value)) = self.entry(key) else {
+        if self.entry(key).is_none() {
             self.add(self.line, key, format!("is missing; needed: {form}"));
             return None;
-        };
+        }
+        self.optional_entries(key, allowed)
+    }
+
+    /// A list of tables that may be left out; if it is there, with at least one entry.
+    pub(crate) fn optional_entries(
+        &self,
+        key: &str,
+        allowed: &[&str],
+    ) -> Option<Vec<Section<'a, 't>>> {
+        let path = self.path_of(key);
+        let form = format!("at least one entry, `[[{path}]]`");
+        let (line, value) = self.entry(key)?;
         let Some(list) = value.get_ref().as_array() else {
             self.add(line, key, wrong_kind(value.get_ref(), &form));
             return None;

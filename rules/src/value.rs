@@ -77,6 +77,21 @@ pub(crate) fn item(value: &DeValue<'_>) -> Read<String> {
     }
 }
 
+/// What the id of a record may begin with.
+pub(crate) fn id_prefix(value: &DeValue<'_>) -> Read<String> {
+    let allowed = "1 to 64 characters of A-Z a-z 0-9 _ . : - in quotes";
+    let text = text(value, allowed)?;
+    let is_prefix = (1..=ITEM_LENGTH_MAX).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-'));
+    if is_prefix {
+        Ok(text.to_owned())
+    } else {
+        Err(wrong_text(text, allowed))
+    }
+}
+
 /// A month, as text.
 pub(crate) fn month(value: &DeValue<'_>) -> Read<Period> {
     let allowed = "a month of 1900 to 2199 in quotes, \"YYYY-MM\"";

@@ -641,3 +641,77 @@ fn files_that_cannot_be_read_are_named() {
         "{told}"
     );
 }
+
+/// The tables of the ledger may be left out; what is wrong in them is told like the rest.
+#[test]
+fn the_tables_of_the_ledger_are_checked() {
+    let with = |tables: &str| GOOD.replacen("[calendar]", &format!("{tables}\n[calendar]"), 1);
+    let good = with(
+        "[[advance]]
+from = \"2005-09\"
+id_prefixes = [\"ADJ-\"]
+[[health]]
+from = \"2005-01\"
+reserve-months = { yellow = \"6\", orange = \"3\", red = \"1\" }
+gap-ratio = { yellow = \"0.3\", red = \"0.5\" }
+[opening_balance]
+from = \"2005-01-01\"
+amount = \"1000.00\"",
+    );
+    assert!(Policy::parse("policy.toml", &good).is_ok());
+    check_text(
+        &with("[[health]]\nfrom = \"2005-01\"\nreserve-month = { yellow = \"6\" }"),
+        &[(
+            "policy.toml:49: health.reserve-month: unknown key; did you mean `reserve-months`?",
+            &["`confirm_months`", "`payout-timeliness`"],
+        )],
+    );
+    check_text(
+        &with("[[health]]\nfrom = \"2005-01\"\nrunway = { yelow = \"6\" }"),
+        &[(
+            "policy.toml:49: health.runway.yelow: unknown key; did you mean `yellow`?",
+            &["`red`"],
+        )],
+    );
+    // Which way is worse is the indicator's own.
+    check_text(
+        &with(
+            "[[health]]\nfrom = \"2005-01\"\nreserve-months = { yellow = \"3\", orange = \"6\" }",
+        ),
+        &[(
+            "policy.toml:49: health.reserve-months.yellow: `3` is less than orange `6`",
+            &["at least"],
+        )],
+    );
+    check_text(
+        &with("[[health]]\nfrom = \"2005-01\"\ngap-ratio = { yellow = \"0.5\", red = \"0.3\" }"),
+        &[(
+            "policy.toml:49: health.gap-ratio.yellow: `0.5` is greater than red `0.3`",
+            &["at most"],
+        )],
+    );
+    check_text(
+        &with("[[health]]\nfrom = \"2005-01\"\n[[health]]\nfrom = \"2005-01\""),
+        &[(
+            "policy.toml:50: health.from: `2005-01` is the `from` of another entry already",
+            &["line 48"],
+        )],
+    );
+    check_text(
+        &with("[[advance]]\nfrom = \"2005-09-01\"\nid_prefixes = [\"A J\"]"),
+        &[
+            (
+                "policy.toml:48: advance.from: `2005-09-01` is a day where a month belongs",
+                &[],
+            ),
+            (
+                "policy.toml:49: advance.id_prefixes: `A J` is not valid",
+                &["A-Z a-z"],
+            ),
+        ],
+    );
+    check_text(
+        &with("[opening_balance]\nfrom = \"2005-01-01\""),
+        &[("policy.toml:47: opening_balance.amount: is missing", &[])],
+    );
+}

@@ -373,7 +373,9 @@ fn every_detector_has_words_in_both_languages() {
 }
 
 /// The words of accusations and demands: what a mail on a closed matter must not hold.
-const DEMANDS: [&str; 36] = [
+const DEMANDS: [&str; 38] = [
+    "分子、分母",
+    "its inputs",
     "欠缴",
     "责令",
     "催报",
@@ -434,7 +436,10 @@ fn what_is_over_or_was_never_due_demands_nothing() {
         let both = vec![recipient("li@example.org"), in_english("jo@example.org")];
         let letters = letters(steps, both);
         assert_eq!(letters.len(), 6);
-        let money = !matches!(detector, Detector::SilentFeed | Detector::IncompleteFeed);
+        let money = !matches!(
+            detector,
+            Detector::SilentFeed | Detector::IncompleteFeed | Detector::IndicatorBreach
+        );
         for letter in &letters {
             let (subject, text, html) = parts(letter);
             let lead = text.lines().next().unwrap();

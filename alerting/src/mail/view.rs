@@ -207,7 +207,9 @@ impl<'a> Told<'a> {
     fn speaks_of_money(&self) -> bool {
         !matches!(
             self.topic,
-            Topic::Plain(Detector::SilentFeed | Detector::IncompleteFeed)
+            Topic::Plain(
+                Detector::SilentFeed | Detector::IncompleteFeed | Detector::IndicatorBreach
+            )
         )
     }
 

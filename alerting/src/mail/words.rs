@@ -190,6 +190,9 @@ impl Topic {
                 Detector::IncompleteFeed => {
                     "{region} 的数据 {item} 曾与日结不符，已于 {until} 解除。"
                 }
+                Detector::IndicatorBreach => {
+                    "{region} 的指标 {item} 曾超出警戒线，已于 {until} 解除。"
+                }
                 Detector::LateRemittance => {
                     "{region} {period} 征收的费款曾逾期未划足，最高 {amount}，已于 {until} 解除。"
                 }
@@ -234,6 +237,9 @@ impl Topic {
                 }
                 Detector::IncompleteFeed => {
                     "Over since {until}: the feed {item} of {region} had not agreed with its day close."
+                }
+                Detector::IndicatorBreach => {
+                    "Over since {until}: the indicator {item} of {region} had been beyond its threshold."
                 }
                 Detector::LateRemittance => {
                     "Over since {until}: {region} had been late in remitting what it collected in {period}, by \
@@ -283,6 +289,9 @@ impl Topic {
                 Detector::IncompleteFeed => {
                     "{region} 的数据 {item} 与日结不符：收到的笔数或金额与报送单位所报的不一致。"
                 }
+                Detector::IndicatorBreach => {
+                    "{region} 的指标 {item} 在月末超出警戒线：数值、警戒线和月份见明细。"
+                }
                 Detector::LateRemittance => {
                     "{region} {period} 征收的费款到期未足额上划，未上划 {amount}。"
                 }
@@ -325,6 +334,10 @@ impl Topic {
                 Detector::IncompleteFeed => {
                     "The feed {item} of {region} does not agree with its day close: number or amount of \
                      the records received differ from what the source says it sent."
+                }
+                Detector::IndicatorBreach => {
+                    "At the end of a month the indicator {item} of {region} was beyond its threshold: value, \
+                     threshold and month are in the details."
                 }
                 Detector::LateRemittance => {
                     "{region} has not remitted in full what it collected in {period}: {amount} is missing."
@@ -377,6 +390,9 @@ impl Topic {
                 Detector::IncompleteFeed | Detector::SilentFeed => {
                     "各报送单位应按营业日完整报送监督所需数据（社会保险基金行政监督办法，人社部令第48号）；时限依系统配置。"
                 }
+                Detector::IndicatorBreach => {
+                    "对基金收支、管理和运行情况实施监督预警（社会保险基金行政监督办法，人社部令第48号）；警戒线依统筹区政策。"
+                }
                 Detector::LateRemittance => {
                     "征收的费款应当按时足额进入财政专户，任何单位不得截留、挪用（社会保险法第六十四条；财社〔2017〕144号）；期限依统筹区政策。"
                 }
@@ -422,6 +438,10 @@ impl Topic {
                     "Sources report completely by business day what supervision needs (Measures for the \
                      Administrative Supervision of Social Insurance Funds, MOHRSS Order 48); the time \
                      allowed is that of the configuration."
+                }
+                Detector::IndicatorBreach => {
+                    "How the fund runs is supervised off-site and warned of early (Measures for the Administrative \
+                     Supervision of Social Insurance Funds, MOHRSS Order 48); the thresholds are the pool's."
                 }
                 Detector::LateRemittance => {
                     "What was collected goes to the special account in time and in full, and nobody may \
@@ -517,6 +537,9 @@ impl Topic {
                 Detector::IncompleteFeed => {
                     "请报送单位核对日结，补报缺少的记录。补齐后本预警自行解除。"
                 }
+                Detector::IndicatorBreach => {
+                    "请核对该指标的分子、分母及数据完整性（fundwatch report health），说明原因并提出改善措施。"
+                }
                 Detector::LateRemittance => "请区县财政和征收机构核对国库与专户往来，补足上划。",
                 Detector::MissedPayout => {
                     "请经办机构核对发放名册和银行退票，尽快补发并说明原因。先保发放，再查责任。"
@@ -559,6 +582,10 @@ impl Topic {
                     "Let the source check its day close and send the missing records. The alert then clears by \
                      itself."
                 }
+                Detector::IndicatorBreach => {
+                    "Check its inputs and their completeness (fundwatch report health), explain, and \
+                     say what will be done."
+                }
                 Detector::LateRemittance => {
                     "Let the region's finance bureau and collector reconcile treasury and special account, and \
                      remit the rest."
@@ -596,6 +623,7 @@ const fn english(detector: Detector) -> &'static str {
         Detector::DeceasedRecipient => "paid after death",
         Detector::DuplicatePayout => "duplicate payout",
         Detector::IncompleteFeed => "incomplete feed",
+        Detector::IndicatorBreach => "indicator breach",
         Detector::LateRemittance => "late remittance",
         Detector::MissedPayout => "missed payout",
         Detector::SilentFeed => "silent feed",
@@ -674,8 +702,13 @@ pub fn detail(key: &str, language: Language) -> &str {
         "close_within_business_days" => ("日结时限（工作日）", "close due within business days"),
         "expected" => ("应申报基数", "expected base"),
         "headcount" => ("人数", "headcount"),
+        "indicator" => ("指标代号", "indicator"),
         "last_close" => ("最近一次日结", "last close"),
         "match" => ("印证等级", "grade of the match"),
+        "measure" => ("计量", "measure"),
+        "month" => ("月份", "month"),
+        "name_en" => ("英文名称", "name"),
+        "name_zh" => ("指标名称", "name in Chinese"),
         "paid" => ("缴费合计", "paid"),
         "payments" => ("缴费笔数", "payments"),
         "payout_date" => ("发放日", "payout date"),
@@ -690,7 +723,10 @@ pub fn detail(key: &str, language: Language) -> &str {
         "reversals" => ("冲销笔数", "reversals"),
         "reversed" => ("冲销合计", "reversed"),
         "surcharge" => ("滞纳金", "late-payment surcharge"),
+        "threshold" => ("警戒线", "threshold"),
+        "value" => ("数值", "value"),
         "wages" => ("工资总额", "wages"),
+        "worse" => ("越线方向", "worse"),
         other => (other, other),
     };
     match language {

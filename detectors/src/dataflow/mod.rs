@@ -10,6 +10,7 @@
 //! data and never a timestamp. When an epoch is complete its books are settled and judged, and what
 //! changed is left in the [`Results`]; it may be taken once the probe has passed the epoch.
 
+mod posting;
 mod subjects;
 pub mod times;
 mod totals;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::{AlertKey, Body, BusinessDate, EvidenceId, Fact, Finding, Money, RegionId, Topic};
+use ledger::Posting;
 use rules::{Policy, PolicyText};
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
@@ -30,7 +32,7 @@ use timely::dataflow::operators::{Operator, Probe};
 use timely::worker::Worker;
 
 use crate::store::packed::{key, mix, pack, pieces};
-pub(crate) use subjects::differences;
+pub use subjects::differences;
 use times::{Close, Times};
 
 /// Packed facts are sent on in loads of about this size.
@@ -234,6 +236,8 @@ pub struct Plan {
     pub policy: Arc<Policy>,
     /// How as-of is known.
     pub clockwork: Clockwork,
+    /// Whether what is accepted is posted to the ledger ([`Outcome::Posted`]).
+    pub posts: bool,
 }
 
 /// How as-of is known.
@@ -301,6 +305,8 @@ pub enum Outcome {
     Closed(Close),
     /// The present moved (live only; told by one worker).
     Present(BusinessDate),
+    /// By how much what was accepted, or taken back, changes the ledger.
+    Posted(Vec<Posting>),
 }
 
 /// What was accepted of one feed, region and date between two closes; negative if retracted.

@@ -10,6 +10,7 @@ use domain::{
 };
 use rules::{Policy, PolicyText};
 
+use super::posting::Poster;
 use super::times::{Close, Closing, Times};
 use super::totals::{Delta, DeltaBody, ItemKey, ItemPart};
 use super::{Empties, Load, Outcome, Parcel, Plan, Received, owner};
@@ -45,6 +46,11 @@ pub(super) struct Subjects {
     is_speaker: bool,
     /// `None` in a replay, where each finding is told once.
     live: Option<Live>,
+    /// Whether the ledger is told.
+    posts: bool,
+    /// What postings go by: that of the start, since what was posted is taken back as it was posted. A changed policy
+    /// counts for the ledger when the program starts again.
+    posting_policy: Arc<Policy>,
 }
 
 /// What a replay does not need: what was said before, and whom to wake when.
@@ -94,6 +100,8 @@ struct Settling {
     receipts: HashMap<(RegionId, BusinessDate), (i64, Money, i64, Money)>,
     received: BTreeMap<(Topic, RegionId, u32, BusinessDate), (i64, Money)>,
     cause: Option<(u64, EvidenceId)>,
+    /// `None` if the ledger is not told.
+    poster: Option<Poster>,
 }
 
 impl Subjects {
@@ -110,6 +118,8 @@ impl Subjects {
             peers,
             is_speaker: index == 0,
             live: plan.is_live().then(Live::default),
+            posts: plan.posts,
+            posting_policy: Arc::clone(&plan.policy),
         }
     }
 
@@ -128,21 +138,35 @@ impl Subjects {
 
     /// Ends an epoch: settles and judges every book that has new facts or whose day has come.
     pub(super) fn judge(&mut self, outcomes: &mut Vec<Outcome>, send: &mut dyn FnMut(Delta)) {
-        self.move_times(outcomes, send);
+        let mut settling = Settling {
+            poster: self.posts.then(|| Poster::new(&self.posting_policy)),
+            ..Settling::default()
+        };
+        self.move_times(&mut settling, outcomes, send);
         self.take_policy(send);
-        let mut settling = Settling::default();
         self.settle_transfers(&mut settling, outcomes, send);
         self.judge_enterprises(&mut settling, outcomes);
         self.judge_persons(&mut settling, outcomes, send);
         self.tell(settling, outcomes, send);
     }
 
-    fn move_times(&mut self, outcomes: &mut Vec<Outcome>, send: &mut dyn FnMut(Delta)) {
+    fn move_times(
+        &mut self,
+        settling: &mut Settling,
+        outcomes: &mut Vec<Outcome>,
+        send: &mut dyn FnMut(Delta),
+    ) {
         let before = self.times.present();
         let mut closes = std::mem::take(&mut self.closes);
         closes.sort_by_key(|close| (close.topic, close.position));
         for close in closes {
             let closing = self.times.close(&close);
+            if closing == Closing::Accepted
+                && self.is_speaker
+                && let Some(poster) = &mut settling.poster
+            {
+                poster.post_close(&close);
+            }
             if closing == Closing::Accepted
                 && let Some(live) = &mut self.live
             {
@@ -236,13 +260,13 @@ impl Subjects {
             books, live, peers, ..
         } = self;
         for number in books.take_dirty(Shelf::Transfer) {
-            books.settle(Shelf::Transfer, number, |newcomer, _| {
+            books.settle(Shelf::Transfer, number, |newcomer, item| {
                 match newcomer {
                     Newcomer::Accepted(fact) => pass_on(fact, true, *peers, send),
                     Newcomer::Retracted(fact) => pass_on(fact, false, *peers, send),
                     Newcomer::Redelivered(_) | Newcomer::Conflicting(_) => {}
                 }
-                settling.take(newcomer, live.as_ref(), outcomes);
+                settling.take(newcomer, item, live.as_ref(), outcomes);
             });
         }
     }
@@ -259,11 +283,24 @@ impl Subjects {
                 ..
             } = self;
             settling.cause = None;
-            let settled = books.settle(Shelf::Enterprise, number, |newcomer, _| {
-                settling.take(newcomer, live.as_ref(), outcomes);
+            let mut has_news = false;
+            if let Some(poster) = &mut settling.poster
+                && let Some(before) = books.before_news(Shelf::Enterprise, number)
+            {
+                has_news = true;
+                let mut filled = recycled_enterprise(book);
+                fill_enterprise(&before, &mut filled);
+                poster.post_enterprise(&filled, -1);
+                book = recycled_enterprise(filled);
+            }
+            let settled = books.settle(Shelf::Enterprise, number, |newcomer, item| {
+                settling.take(newcomer, item, live.as_ref(), outcomes);
             });
             let mut filled = recycled_enterprise(book);
             fill_enterprise(&settled, &mut filled);
+            if has_news && let Some(poster) = &mut settling.poster {
+                poster.post_enterprise(&filled, 1);
+            }
             verdict = Verdict::default();
             let region = region_of_enterprise(&filled, times.present());
             if let (Some(present), Some(region)) = (times.present(), region) {
@@ -302,11 +339,24 @@ impl Subjects {
                 ..
             } = self;
             settling.cause = None;
-            let settled = books.settle(Shelf::Person, number, |newcomer, _| {
-                settling.take(newcomer, live.as_ref(), outcomes);
+            let mut has_news = false;
+            if let Some(poster) = &mut settling.poster
+                && let Some(before) = books.before_news(Shelf::Person, number)
+            {
+                has_news = true;
+                let mut filled = recycled_person(book);
+                fill_person(&before, &mut filled);
+                poster.post_person(&filled, -1);
+                book = recycled_person(filled);
+            }
+            let settled = books.settle(Shelf::Person, number, |newcomer, item| {
+                settling.take(newcomer, item, live.as_ref(), outcomes);
             });
             let mut filled = recycled_person(book);
             fill_person(&settled, &mut filled);
+            if has_news && let Some(poster) = &mut settling.poster {
+                poster.post_person(&filled, 1);
+            }
             verdict = Verdict::default();
             let region = region_of_person(&filled, times.present());
             if let (Some(present), Some(region)) = (times.present(), region) {
@@ -391,6 +441,10 @@ impl Subjects {
                 amount,
             }));
         }
+        let posted = settling.poster.map(Poster::into_list).unwrap_or_default();
+        if !posted.is_empty() {
+            outcomes.push(Outcome::Posted(posted));
+        }
         for ((region, date), (payments, paid, reversals, reversed)) in settling.receipts {
             let target = remittance_owner(region, date.period(), self.peers);
             let body = DeltaBody::Receipts {
@@ -409,10 +463,16 @@ impl Subjects {
 impl Settling {
     /// Notes what became of a record.
     #[inline]
-    fn take(&mut self, newcomer: Newcomer<'_>, live: Option<&Live>, outcomes: &mut Vec<Outcome>) {
+    fn take(
+        &mut self,
+        newcomer: Newcomer<'_>,
+        item: &str,
+        live: Option<&Live>,
+        outcomes: &mut Vec<Outcome>,
+    ) {
         match newcomer {
-            Newcomer::Accepted(fact) => self.accept(fact, 1, live),
-            Newcomer::Retracted(fact) => self.accept(fact, -1, live),
+            Newcomer::Accepted(fact) => self.accept(fact, item, 1, live),
+            Newcomer::Retracted(fact) => self.accept(fact, item, -1, live),
             Newcomer::Redelivered(fact) => {
                 *self
                     .redelivered
@@ -429,7 +489,10 @@ impl Settling {
     }
 
     #[inline]
-    fn accept(&mut self, fact: Packed<'_>, sign: i64, live: Option<&Live>) {
+    fn accept(&mut self, fact: Packed<'_>, item: &str, sign: i64, live: Option<&Live>) {
+        if let Some(poster) = &mut self.poster {
+            poster.post(fact, item, sign);
+        }
         let amount = |money: Money| if sign < 0 { -money } else { money };
         match fact.kind() {
             Kind::Payment => {
@@ -547,7 +610,7 @@ fn say(
 }
 
 /// What has to be said to those who know `before`.
-pub(crate) fn differences(
+pub fn differences(
     before: Vec<Finding>,
     now: Vec<Finding>,
     cause: Option<&EvidenceId>,

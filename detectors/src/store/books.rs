@@ -206,6 +206,42 @@ impl Books {
         }
     }
 
+    /// The facts that a book had when it was last settled; `None` if nothing came since then.
+    pub fn before_news(&mut self, shelf: Shelf, number: u32) -> Option<Settled<'_>> {
+        let at = number as usize;
+        let (key, head) = match shelf {
+            Shelf::Person => (
+                u128::from(self.persons.keys[at]),
+                self.persons.heads[at].last,
+            ),
+            Shelf::Enterprise => (self.enterprises.keys[at], self.enterprises.heads[at].last),
+            Shelf::Transfer => (
+                u128::from(self.transfers.keys[at]),
+                self.transfers.heads[at].last,
+            ),
+        };
+        let chain = &mut self.bench.chain;
+        chain.clear();
+        // What is new is at the end of the chain.
+        if head.is_none() || self.log.get(head).is_counted() {
+            return None;
+        }
+        let mut address = head;
+        while !address.is_none() {
+            if self.log.get(address).is_counted() {
+                chain.push(address);
+            }
+            address = self.log.before(address);
+        }
+        chain.reverse();
+        Some(Settled {
+            key,
+            chain,
+            log: &self.log,
+            items: &self.items,
+        })
+    }
+
     /// Settles a book: tells `newcomer` what became of each fact that was put since the last time,
     /// takes redeliveries and conflicts out of the book, and returns what is left.
     pub fn settle(

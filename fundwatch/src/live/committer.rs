@@ -16,7 +16,7 @@ use domain::{AlertKey, BusinessDate, RegionCode, Topic};
 use ingest::{Reason, Tally};
 use rules::Policy;
 
-use super::{Complete, LIVE, Pace, is_empty, partition_and_offset};
+use super::{Complete, FundWatch, LIVE, Pace, is_empty, partition_and_offset};
 use crate::clock;
 
 /// Between attempts to commit to a disk that is full.
@@ -36,6 +36,7 @@ pub struct Committer {
     store: Store,
     routing: Routing,
     watch: FeedWatch,
+    fund: FundWatch,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     pace: Arc<Pace>,
@@ -71,6 +72,8 @@ pub struct Parts {
     pub routing: Routing,
     /// Watches the feeds themselves.
     pub watch: FeedWatch,
+    /// Watches the fund's ledger.
+    pub fund: FundWatch,
     /// Counts and gauges.
     pub metrics: Arc<Metrics>,
     /// Whether the program works.
@@ -97,6 +100,7 @@ impl Committer {
             store: parts.store,
             routing: parts.routing,
             watch: parts.watch,
+            fund: parts.fund,
             metrics: parts.metrics,
             health: parts.health,
             pace: parts.pace,
@@ -131,7 +135,7 @@ impl Committer {
         let Complete {
             mut outcomes,
             notes,
-            ..
+            end,
         } = complete;
         for reload in notes.iter().filter_map(|note| note.reload.as_ref()) {
             self.policy = Arc::clone(&reload.policy);
@@ -140,6 +144,10 @@ impl Committer {
                 .renew(Arc::clone(&reload.policy), reload.close_within);
         }
         self.watch.watch(&mut outcomes);
+        self.fund.watch(&mut outcomes);
+        if let Some(samples) = self.fund.figures(end == u64::MAX) {
+            self.metrics.fund(&samples);
+        }
         let mut batch = EpochBatch {
             epoch: self.epoch,
             ..EpochBatch::default()
@@ -211,7 +219,7 @@ impl Committer {
                     });
                 }
                 Outcome::Present(present) => self.present = self.present.max(Some(present)),
-                Outcome::Received(_) => {}
+                Outcome::Received(_) | Outcome::Posted(_) => {}
             }
         }
         if faults::planted!("conflict-unheard") {

@@ -13,6 +13,7 @@
 
 pub mod committer;
 pub mod feed;
+pub mod fund;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -27,6 +28,7 @@ use rules::{Policy, PolicyText};
 
 pub use committer::Committer;
 pub use feed::{Disk, LiveFeed, RecordSource, Share};
+pub use fund::FundWatch;
 
 /// The epoch of what was on disk.
 const LOADED: u64 = 0;

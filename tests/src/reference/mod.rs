@@ -14,6 +14,7 @@ pub mod feeds;
 pub mod identifiers;
 pub mod intake;
 pub mod json;
+pub mod ledger;
 pub mod live;
 pub mod money;
 pub mod period;

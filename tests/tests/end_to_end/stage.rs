@@ -487,7 +487,7 @@ impl Store {
     pub fn standing(&self) -> Vec<String> {
         self.rows(
             "SELECT json FROM alerts
-             WHERE withdrawn = 0 AND detector NOT IN ('silent-feed', 'incomplete-feed')
+             WHERE withdrawn = 0 AND detector NOT IN ('silent-feed', 'incomplete-feed', 'indicator-breach')
              ORDER BY detector, subject, period NULLS FIRST, item NULLS FIRST",
             |row| row.get(0),
         )
