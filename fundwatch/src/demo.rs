@@ -33,9 +33,7 @@ use crate::cli;
 use crate::clock;
 use crate::failure::{Failure, say};
 use crate::live::committer::Parts;
-use crate::live::{
-    self, Committer, FundWatch, LiveFeed, Notes, Pace, RecordSource, Share,
-};
+use crate::live::{self, Committer, FundWatch, LiveFeed, Notes, Pace, RecordSource, Share};
 use crate::run::{measure_pool, places};
 
 /// The city of the demo: small enough to be judged day by day in seconds.

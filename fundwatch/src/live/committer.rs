@@ -376,6 +376,7 @@ mod tests {
         let identity = AlertIdentity::new(DEFAULT_SECRET);
         Committer::new(Parts {
             watch: FeedWatch::new(Arc::clone(&policy), [1; Topic::ALL.len()]),
+            fund: FundWatch::new(Arc::clone(&policy)),
             policy,
             store: Store::open(&folder.join("fundwatch.sqlite"), &identity).unwrap(),
             routing: Routing::none(),
