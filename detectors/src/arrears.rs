@@ -152,10 +152,11 @@ impl<'b> Key<'_, 'b, '_> {
         if account.amount().is_positive() {
             verdict.wake_on(as_of.next());
         }
+        let paid = account.paid;
         let surcharge = account.surcharge.up_to(as_of);
         verdict
             .findings
-            .push(self.finding(episode, surcharge, as_of));
+            .push(self.finding(episode, paid, surcharge, as_of));
     }
 
     fn events(&self, start: BusinessDate) -> Vec<(BusinessDate, Event)> {
@@ -171,8 +172,15 @@ impl<'b> Key<'_, 'b, '_> {
         events
     }
 
-    fn finding(&self, episode: Episode, surcharge: Money, as_of: BusinessDate) -> Finding {
+    fn finding(
+        &self,
+        episode: Episode,
+        paid: Money,
+        surcharge: Money,
+        as_of: BusinessDate,
+    ) -> Finding {
         let evidence = self.evidence(as_of);
+        let base = self.latest(as_of).map(|declaration| declaration.base);
         Finding {
             key: AlertKey {
                 detector: Detector::Arrears,
@@ -188,18 +196,24 @@ impl<'b> Key<'_, 'b, '_> {
                 table: "contribution",
                 from: self.entry.from,
             }),
-            details: details! { "surcharge": surcharge.to_string() },
+            details: details! {
+                "base": base.map(|base| base.to_string()),
+                "paid": paid.to_string(),
+                "surcharge": surcharge.to_string(),
+            },
         }
+    }
+
+    fn latest(&self, as_of: BusinessDate) -> Option<&'b Declaration<'b>> {
+        self.declarations
+            .records(self.of_declarations.clone())
+            .rfind(|declaration| declaration.date <= as_of)
     }
 
     /// The latest declaration, the payments and the reversals that name them.
     fn evidence(&self, as_of: BusinessDate) -> Evidence<'b> {
         let mut evidence = Evidence::default();
-        let latest = self
-            .declarations
-            .records(self.of_declarations.clone())
-            .rfind(|declaration| declaration.date <= as_of);
-        evidence.add_all(latest);
+        evidence.add_all(self.latest(as_of));
         for place in self.of_payments.clone() {
             let payment = self.payments.get(place);
             if payment.date > as_of {
@@ -237,7 +251,7 @@ mod tests {
         assert_eq!(wake, Some(day("2024-03-16")));
         // 16 to 20 March: 5 days of 24000 at 0.0005. It grows by the day.
         let open = "2024-02 - 2024-03-16.. 24000.00 peak 24000.00 x1 yellow 341002 \
-            contribution@2019-05 [tax.collection/D1] {\"surcharge\":\"60.00\"}";
+            contribution@2019-05 [tax.collection/D1] {\"base\":\"100000.00\",\"paid\":\"0.00\",\"surcharge\":\"60.00\"}";
         let wake = check(judge, &book, &plain, "2024-03-20", &[open]);
         assert_eq!(wake, Some(day("2024-03-21")));
     }
@@ -268,12 +282,12 @@ mod tests {
         // 14000 on 16..19 and 25..27 March, 10000 on 28..31: 138000 x 0.0005.
         let open = "2024-02 - 2024-03-25.. 10000.00 peak 14000.00 x2 yellow 341002 \
             contribution@2019-05 [tax.collection/D1 tax.collection/P1 tax.collection/P2 \
-            tax.collection/P3 tax.collection/V1] {\"surcharge\":\"69.00\"}";
+            tax.collection/P3 tax.collection/V1] {\"base\":\"100000.00\",\"paid\":\"14000.00\",\"surcharge\":\"69.00\"}";
         check(judge, &book, &policy(&[], ""), "2024-03-31", &[open]);
         // On 03-27 the reversal is the latest fact: its region.
         let latest_reversal = "2024-02 - 2024-03-25.. 14000.00 peak 14000.00 x2 yellow 341021 \
             contribution@2019-05 [tax.collection/D1 tax.collection/P1 tax.collection/P2 \
-            tax.collection/V1] {\"surcharge\":\"49.00\"}";
+            tax.collection/V1] {\"base\":\"100000.00\",\"paid\":\"10000.00\",\"surcharge\":\"49.00\"}";
         check(
             judge,
             &book,
@@ -294,7 +308,7 @@ mod tests {
         );
         let open = "2024-02 - 2024-03-16.. 5000.00 peak 5000.00 x1 blue 341002 \
             contribution@2019-05 [tax.collection/D1 tax.collection/P1 tax.collection/V1] \
-            {\"surcharge\":\"7.50\"}";
+            {\"base\":\"100000.00\",\"paid\":\"19000.00\",\"surcharge\":\"7.50\"}";
         check(judge, &book, &policy(&[], ""), "2024-03-18", &[open]);
     }
 
@@ -310,7 +324,7 @@ mod tests {
         // The reversal P1 and the payment P1 are one line of evidence. 240 - 0 - 40.
         let open = "2024-02 - 2024-03-16.. 200.00 peak 200.00 x1 blue 341002 \
             contribution@2019-05 [tax.collection/D1 tax.collection/P1 tax.collection/P2 \
-            tax.collection/V2] {\"surcharge\":\"0.10\"}";
+            tax.collection/V2] {\"base\":\"1000.00\",\"paid\":\"40.00\",\"surcharge\":\"0.10\"}";
         check(judge, &book, &policy(&[], ""), "2024-03-16", &[open]);
     }
 
@@ -318,7 +332,7 @@ mod tests {
     fn a_late_declaration_owes_from_its_date_on() {
         let book = enterprise("declared D1 2024-04-02 2024-02 8 50000");
         let open = "2024-02 - 2024-04-02.. 12000.00 peak 12000.00 x1 yellow 341002 \
-            contribution@2019-05 [tax.collection/D1] {\"surcharge\":\"24.00\"}";
+            contribution@2019-05 [tax.collection/D1] {\"base\":\"50000.00\",\"paid\":\"0.00\",\"surcharge\":\"24.00\"}";
         check(judge, &book, &policy(&[], ""), "2024-04-05", &[open]);
     }
 
@@ -337,7 +351,7 @@ mod tests {
         let book = enterprise("declared D1 2024-06-03 2024-05 1 1000");
         // 06-15 is a Saturday, 06-17 a holiday: due 06-18, grace to 06-19, surcharge from 06-19.
         let open = "2024-05 - 2024-06-20.. 240.00 peak 240.00 x1 blue 341002 \
-            contribution@2019-05 [tax.collection/D1] {\"surcharge\":\"18.60\"}";
+            contribution@2019-05 [tax.collection/D1] {\"base\":\"1000.00\",\"paid\":\"0.00\",\"surcharge\":\"18.60\"}";
         check(judge, &book, &calendar, "2024-11-20", &[open]);
     }
 
@@ -359,7 +373,7 @@ mod tests {
         );
         // Due 31 May 2011: 30 days of June at 200, 31 of July at 50.
         let cleared = "2011-04 - 2011-06-01..2011-08-01 0.00 peak 100000.00 x1 orange 341002 \
-            contribution@2005-01 [tax.collection/D1 tax.collection/P1] {\"surcharge\":\"7550.00\"}";
+            contribution@2005-01 [tax.collection/D1 tax.collection/P1] {\"base\":\"416666.67\",\"paid\":\"100000.00\",\"surcharge\":\"7550.00\"}";
         let wake = check(judge, &book, &old, "2011-08-05", &[cleared]);
         assert_eq!(wake, None);
     }
@@ -398,7 +412,7 @@ mod tests {
         );
         // 240 on 16 and 17 March, 100 on 18 and 19: 680 x 0.0005.
         let cleared = "2024-02 - 2024-03-16..2024-03-18 0.00 peak 240.00 x1 blue 341002 \
-            contribution@2019-05 [tax.collection/D1 tax.collection/P1] {\"surcharge\":\"0.34\"}";
+            contribution@2019-05 [tax.collection/D1 tax.collection/P1] {\"base\":\"1000.00\",\"paid\":\"140.00\",\"surcharge\":\"0.34\"}";
         let wake = check(judge, &book, &tolerant, "2024-03-19", &[cleared]);
         assert_eq!(wake, Some(day("2024-03-20")));
     }
@@ -413,7 +427,7 @@ mod tests {
              back V1 2024-03-21 2024-02 P1 10000",
         );
         let open = "2024-02 - 2024-03-16.. 14000.00 peak 14000.00 x1 yellow 341002 \
-            contribution@2019-05 [tax.collection/D1 tax.collection/P1] {\"surcharge\":\"35.00\"}";
+            contribution@2019-05 [tax.collection/D1 tax.collection/P1] {\"base\":\"100000.00\",\"paid\":\"10000.00\",\"surcharge\":\"35.00\"}";
         let wake = check(judge, &book, &policy(&[], ""), "2024-03-20", &[open]);
         assert_eq!(wake, Some(day("2024-03-21")));
     }

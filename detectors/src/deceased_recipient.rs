@@ -156,6 +156,11 @@ fn finding<'a>(
 ) -> Finding {
     let evidence = evidence(book, policy, as_of, net);
     let grade = grade(book, as_of);
+    let month = uncancelled(book, as_of).map(month_of_death).min();
+    let payouts = &book.payouts[..dated_up_to(&book.payouts, |payout| payout.date, as_of)];
+    let is_later = |payout: &&Payout<'_>| month.is_some_and(|month| month < payout.period);
+    let later = payouts.iter().filter(is_later);
+    let count = later.filter(|payout| counts(policy, payout)).count();
     Finding {
         key: AlertKey {
             detector: Detector::DeceasedRecipient,
@@ -168,7 +173,11 @@ fn finding<'a>(
         episode,
         evidence: evidence.ids(),
         policy: None,
-        details: details! { "match": grade.as_str() },
+        details: details! {
+            "after": month.map(|month| month.to_string()),
+            "match": grade.as_str(),
+            "payouts": count,
+        },
     }
 }
 
@@ -251,11 +260,11 @@ mod tests {
              death C1 2024-03-05 2024-01-15 crematorium -",
         );
         let open = "- - 2024-03-05.. 6070.00 peak 6070.00 x1 blue 341002 - \
-            [agency.payout/Y2 agency.payout/Y3 agency.payout/Y4 agency.payout/Y5 agency.payout/Y6 civil.death/C1] {\"match\":\"C\"}";
+            [agency.payout/Y2 agency.payout/Y3 agency.payout/Y4 agency.payout/Y5 agency.payout/Y6 civil.death/C1] {\"after\":\"2024-01\",\"match\":\"C\",\"payouts\":3}";
         let wake = check(judge, &book, &policy(&[], ""), "2024-03-25", &[open]);
         assert_eq!(wake, None);
         let first = "- - 2024-03-05.. 3000.00 peak 3000.00 x1 blue 341002 - \
-            [agency.payout/Y2 agency.payout/Y4 civil.death/C1] {\"match\":\"C\"}";
+            [agency.payout/Y2 agency.payout/Y4 civil.death/C1] {\"after\":\"2024-01\",\"match\":\"C\",\"payouts\":1}";
         let wake = check(judge, &book, &policy(&[], ""), "2024-03-19", &[first]);
         assert_eq!(wake, Some(day("2024-03-20")));
     }
@@ -273,12 +282,12 @@ mod tests {
         // Died in 2024-02 by the second report: only 2024-03 counts.
         let reopened = "- - 2024-04-02.. 2900.00 peak 2900.00 x2 blue 341002 - \
             [agency.payout/Y2 civil.death/C1 civil.death/C2 civil.death/K1 civil.death/K2] \
-            {\"match\":\"C\"}";
+            {\"after\":\"2024-02\",\"match\":\"C\",\"payouts\":1}";
         check(judge, &book, &policy(&[], ""), "2024-04-10", &[reopened]);
         // No report stands: the payouts after the earliest month of all of them.
         let cleared = "- - 2024-02-20..2024-03-01 0.00 peak 3000.00 x1 blue 341002 - \
             [agency.payout/Y1 agency.payout/Y2 civil.death/C1 civil.death/K1 civil.death/K2] \
-            {\"match\":\"C\"}";
+            {\"after\":null,\"match\":\"C\",\"payouts\":0}";
         let wake = check(judge, &book, &policy(&[], ""), "2024-04-01", &[cleared]);
         assert_eq!(wake, Some(day("2024-04-02")));
     }
@@ -301,7 +310,7 @@ mod tests {
              death C5 2019-02-05 2019-01-03 crematorium -",
         );
         let open = "- - 2019-05-20.. 300.00 peak 300.00 x1 blue 341002 - \
-            [agency.payout/Y2 civil.death/C5] {\"match\":\"C\"}";
+            [agency.payout/Y2 civil.death/C5] {\"after\":\"2019-01\",\"match\":\"C\",\"payouts\":1}";
         check(judge, &book, &policy(&[], ""), "2024-04-10", &[open]);
     }
 
@@ -401,7 +410,7 @@ mod tests {
              death C1 2024-02-05 2024-01-15 crematorium 程建国",
         );
         let cleared = "- - 2024-02-20..2024-03-01 0.00 peak 700000.00 x1 red 341002 - \
-            [agency.payout/V1 agency.payout/Y1 civil.death/C1] {\"match\":\"B\"}";
+            [agency.payout/V1 agency.payout/Y1 civil.death/C1] {\"after\":\"2024-01\",\"match\":\"B\",\"payouts\":1}";
         check(judge, &book, &policy(&[], ""), "2024-03-31", &[cleared]);
     }
 
@@ -416,7 +425,7 @@ mod tests {
              cancelled K1 2024-05-02 C2",
         );
         let peak_of_all = "- - 2024-04-19.. 3.00 peak 123.00 x1 blue 341002 - \
-            [agency.payout/Y3 civil.death/C1 civil.death/C2 civil.death/K1] {\"match\":\"C\"}";
+            [agency.payout/Y3 civil.death/C1 civil.death/C2 civil.death/K1] {\"after\":\"2024-03\",\"match\":\"C\",\"payouts\":1}";
         check(judge, &book, &policy(&[], ""), "2024-05-31", &[peak_of_all]);
     }
 }

@@ -146,11 +146,11 @@ impl Key<'_, '_, '_> {
         );
         verdict.wake_on_any(folded.next);
         if let Some(episode) = folded.episode {
-            verdict.findings.push(self.finding(episode, as_of));
+            verdict.findings.push(self.finding(episode, &left, as_of));
         }
     }
 
-    fn finding(&self, episode: Episode, as_of: BusinessDate) -> Finding {
+    fn finding(&self, episode: Episode, left: &Left, as_of: BusinessDate) -> Finding {
         let first = &self.book.payouts[self.same[0]];
         let mut regions = BTreeSet::new();
         let mut payouts = 0;
@@ -177,7 +177,12 @@ impl Key<'_, '_, '_> {
             episode,
             evidence: evidence.ids(),
             policy: None,
-            details: details! { "payouts": payouts, "regions": regions },
+            details: details! {
+                "largest": left.largest().to_string(),
+                "paid_out": left.sum.to_string(),
+                "payouts": payouts,
+                "regions": regions,
+            },
         }
     }
 }
@@ -196,10 +201,10 @@ mod tests {
         );
         let open = "2024-03 basic_pension 2024-03-21.. 5450.50 peak 5450.50 x1 blue 341002 - \
             [agency.payout/Y1 agency.payout/Y2 agency.payout/Y3] \
-            {\"payouts\":3,\"regions\":[\"341002\",\"341021\"]}";
+            {\"largest\":\"2800.00\",\"paid_out\":\"8250.50\",\"payouts\":3,\"regions\":[\"341002\",\"341021\"]}";
         check(judge, &book, &policy(&[], ""), "2024-03-31", &[open]);
         let first_day = "2024-03 basic_pension 2024-03-21.. 2650.50 peak 2650.50 x1 blue 341021 - \
-            [agency.payout/Y1 agency.payout/Y2] {\"payouts\":2,\"regions\":[\"341002\",\"341021\"]}";
+            [agency.payout/Y1 agency.payout/Y2] {\"largest\":\"2800.00\",\"paid_out\":\"5450.50\",\"payouts\":2,\"regions\":[\"341002\",\"341021\"]}";
         let wake = check(judge, &book, &policy(&[], ""), "2024-03-21", &[first_day]);
         assert_eq!(wake, Some(day("2024-03-22")));
     }
@@ -217,11 +222,11 @@ mod tests {
         );
         let reopened = "2024-03 basic_pension 2024-04-01.. 500.00 peak 500.00 x2 blue 341021 - \
             [agency.payout/V1 agency.payout/V2 agency.payout/Y1 agency.payout/Y2 agency.payout/Y3] \
-            {\"payouts\":3,\"regions\":[\"341002\",\"341021\"]}";
+            {\"largest\":\"3000.00\",\"paid_out\":\"3500.00\",\"payouts\":3,\"regions\":[\"341002\",\"341021\"]}";
         check(judge, &book, &policy(&[], ""), "2024-04-05", &[reopened]);
         let cleared = "2024-03 basic_pension 2024-03-20..2024-03-28 0.00 peak 3000.00 x1 blue \
             341002 - [agency.payout/V1 agency.payout/V2 agency.payout/Y1 agency.payout/Y2] \
-            {\"payouts\":2,\"regions\":[\"341002\"]}";
+            {\"largest\":\"3000.00\",\"paid_out\":\"3000.00\",\"payouts\":2,\"regions\":[\"341002\"]}";
         check(judge, &book, &policy(&[], ""), "2024-03-30", &[cleared]);
     }
 

@@ -185,16 +185,19 @@ impl<'b, 'a> Key<'_, 'b, 'a> {
         let of_key = self.declarations.records(self.of_key.clone());
         let of_key = of_key.take_while(|declaration| declaration.date <= as_of);
         evidence.add_all(of_key);
-        let (basis, basis_period) = match (known.earlier, known.payroll) {
+        let (basis, basis_period, base) = match (known.earlier, known.payroll) {
             (Some(declaration), _) => {
                 evidence.add(declaration);
-                ("declaration", Some(declaration.period.to_string()))
+                let period = declaration.period.to_string();
+                ("declaration", Some(period), Some(declaration.base))
             }
             (None, Some(payroll)) => {
                 evidence.add(payroll);
-                ("payroll", Some(payroll.period.to_string()))
+                // To the fen for the reader; the amount comes from the exact base.
+                let base = Rate::round(expected(self.entry, payroll), Rate::SCALE);
+                ("payroll", Some(payroll.period.to_string()), Some(base))
             }
-            (None, None) => ("none", None),
+            (None, None) => ("none", None, None),
         };
         Finding {
             key: AlertKey {
@@ -211,7 +214,11 @@ impl<'b, 'a> Key<'_, 'b, 'a> {
                 table: "contribution",
                 from: self.entry.from,
             }),
-            details: details! { "basis": basis, "basis_period": basis_period },
+            details: details! {
+                "base": base.map(|base| base.to_string()),
+                "basis": basis,
+                "basis_period": basis_period,
+            },
         }
     }
 }
@@ -241,11 +248,11 @@ mod tests {
         );
         let first = "2024-02 - 2024-03-16..2024-04-18 0.00 peak 13200.00 x1 yellow 341002 \
             contribution@2024-01 [tax.collection/D1 tax.collection/D2 tax.collection/S1] \
-            {\"basis\":\"declaration\",\"basis_period\":\"2024-01\"}";
+            {\"base\":\"50000.00\",\"basis\":\"declaration\",\"basis_period\":\"2024-01\"}";
         // 13200 until 2024-02 is declared, then 1.10 x 9600.
         let second = "2024-03 - 2024-04-16.. 10560.00 peak 13200.00 x1 yellow 341002 \
             contribution@2024-01 [tax.collection/D2 tax.collection/S1] \
-            {\"basis\":\"declaration\",\"basis_period\":\"2024-02\"}";
+            {\"base\":\"40000.00\",\"basis\":\"declaration\",\"basis_period\":\"2024-02\"}";
         let wake = check(judge, &book, &from_2024(), "2024-04-20", &[first, second]);
         // 2024-04 is due 2024-05-15.
         assert_eq!(wake, Some(day("2024-05-16")));
@@ -271,7 +278,7 @@ mod tests {
 
     #[test]
     fn only_the_status_on_the_last_day_counts() {
-        let none = "{\"basis\":\"none\",\"basis_period\":null}";
+        let none = "{\"base\":null,\"basis\":\"none\",\"basis_period\":null}";
         let suspended = enterprise(
             "status S1 2023-05-01 active
              status S2 2024-01-31 suspended",
@@ -314,7 +321,7 @@ mod tests {
         // 2023-12 has no entry. 50000 x 0.24 from 20 February on, nothing before.
         let open = "2024-01 - 2024-02-16.. 12000.00 peak 12000.00 x1 yellow 341002 \
             contribution@2024-01 [tax.collection/S1 tax.collection/W1] \
-            {\"basis\":\"payroll\",\"basis_period\":\"2024-01\"}";
+            {\"base\":\"50000.00\",\"basis\":\"payroll\",\"basis_period\":\"2024-01\"}";
         check(judge, &book, &from_2024(), "2024-04-10", &[open]);
     }
 
@@ -330,7 +337,7 @@ mod tests {
         // 13200, from 20 March 7920, from 1 April 10560.
         let open = "2024-02 - 2024-03-16.. 10560.00 peak 13200.00 x1 yellow 341002 \
             contribution@2024-01 [tax.collection/D2 tax.collection/S1] \
-            {\"basis\":\"declaration\",\"basis_period\":\"2024-01\"}";
+            {\"base\":\"40000.00\",\"basis\":\"declaration\",\"basis_period\":\"2024-01\"}";
         check(judge, &book, &from_2024(), "2024-04-10", &[open]);
     }
 
