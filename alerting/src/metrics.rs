@@ -57,6 +57,9 @@ pub struct Metrics {
     outbox_oldest: GaugeVec,
     mails: IntCounterVec,
     mails_refused: IntGauge,
+    notices: IntGauge,
+    posts: IntCounterVec,
+    pushes: IntCounterVec,
     published: IntCounterVec,
     publish_failures: IntCounter,
     reload_good: IntGauge,
@@ -105,6 +108,27 @@ impl MailResult {
             MailResult::Sent => "sent",
             MailResult::Retried => "retried",
             MailResult::Failed => "failed",
+        }
+    }
+}
+
+/// What becomes of an attempt to tell a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PostResult {
+    /// Acknowledged.
+    Taken,
+    /// To be tried again.
+    Retried,
+    /// Refused for good.
+    Refused,
+}
+
+impl PostResult {
+    const fn as_str(self) -> &'static str {
+        match self {
+            PostResult::Taken => "taken",
+            PostResult::Retried => "retried",
+            PostResult::Refused => "refused",
         }
     }
 }
@@ -171,6 +195,9 @@ impl Metrics {
                 .iter()
                 .map(|metric| Ok((metric.name, amounts(to, metric)?)))
                 .collect::<prometheus::Result<_>>()?,
+            notices: register(to, IntGauge::with_opts(opts(&catalogue::NOTICES_WAITING)))?,
+            posts: counters(to, &catalogue::WEBHOOK_POSTS)?,
+            pushes: counters(to, &catalogue::ALERTMANAGER_PUSHES)?,
             feeds: Mutex::default(),
             registry,
         };
@@ -201,6 +228,12 @@ impl Metrics {
         }
         for result in [MailResult::Sent, MailResult::Retried, MailResult::Failed] {
             self.mails.with_label_values(&[result.as_str()]);
+        }
+        for result in [PostResult::Taken, PostResult::Retried, PostResult::Refused] {
+            self.posts.with_label_values(&[result.as_str()]);
+        }
+        for result in [PostResult::Taken, PostResult::Retried] {
+            self.pushes.with_label_values(&[result.as_str()]);
         }
     }
 
@@ -325,6 +358,16 @@ impl Metrics {
         self.mails.with_label_values(&[result.as_str()]).inc();
     }
 
+    /// A webhook was tried.
+    pub(crate) fn posted(&self, result: PostResult) {
+        self.posts.with_label_values(&[result.as_str()]).inc();
+    }
+
+    /// An Alertmanager was tried.
+    pub(crate) fn pushed(&self, result: PostResult) {
+        self.pushes.with_label_values(&[result.as_str()]).inc();
+    }
+
     /// The brokers acknowledged so many alerts and dead letters.
     pub(crate) fn published(&self, alerts: u64, dead_letters: u64) {
         for (channel, count) in [
@@ -429,6 +472,7 @@ impl Metrics {
     }
 
     fn outboxes(&self, reader: &Reader, now: Timestamp) -> Result<(), StoreError> {
+        self.notices.set(whole(reader.notices()?));
         for channel in Channel::ALL {
             let outbox = reader.outbox(channel)?;
             let age = outbox.oldest.map_or(0.0, |since| {
@@ -674,8 +718,7 @@ mod tests {
             "fundwatch_feed_records_total{result=\"accepted\",topic=\"civil.death\"} 13",
             "fundwatch_feed_records_total{result=\"rejected\",topic=\"civil.death\"} 2",
             "fundwatch_as_of_timestamp_seconds{region=\"341002\",topic=\"civil.death\"} 86400",
-            "fundwatch_outbox_pending{channel=\"mail\"} 2",
-            "fundwatch_outbox_oldest_seconds{channel=\"mail\"} 90",
+            "fundwatch_notices_waiting 2",
             "fundwatch_outbox_oldest_seconds{channel=\"alerts_topic\"} 90",
             "fundwatch_commit_seconds_count 2",
             "fundwatch_epoch 7",

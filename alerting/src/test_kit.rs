@@ -7,7 +7,8 @@ use domain::{
 use jiff::Timestamp;
 
 use crate::batch::{EpochBatch, Update};
-use crate::routing::{Language, Recipient, Routing};
+use crate::mail::PaceConfig;
+use crate::routing::{Interest, Language, Pace, Pacing, Recipient, Routing};
 
 pub fn day(text: &str) -> BusinessDate {
     BusinessDate::parse(text.as_bytes()).unwrap()
@@ -33,6 +34,18 @@ pub fn enterprise(n: u32) -> CreditCode {
     "0123456789ABCDEFGHJKLMNPQRTUWXY"
         .chars()
         .find_map(|check| CreditCode::parse(format!("91341002{n:09}{check}").as_bytes()))
+        .unwrap()
+}
+
+/// The n-th of many resident ID numbers, of a place that does not exist.
+pub fn person(n: u32) -> domain::PersonId {
+    "0123456789X"
+        .chars()
+        .find_map(|check| {
+            let (day, number) = (n / 900 % 28 + 1, n % 900 + 100);
+            let text = format!("341099195001{day:02}{number}{check}");
+            domain::PersonId::parse(text.as_bytes())
+        })
         .unwrap()
 }
 
@@ -101,9 +114,7 @@ pub fn recipient(address: &str) -> Recipient {
         address: address.to_owned(),
         name: String::new(),
         language: Language::Zh,
-        regions: [].into(),
-        detectors: [].into(),
-        min_severity: Severity::Blue,
+        interest: Interest::in_all(),
     }
 }
 
@@ -111,7 +122,22 @@ pub fn routing(recipients: impl IntoIterator<Item = Recipient>) -> Routing {
     Routing {
         topics: true,
         recipients: recipients.into_iter().collect(),
-        batch_max: 20,
-        message_host: "fund.example.org".to_owned(),
+        ..Routing::none()
+    }
+}
+
+/// The paces of a configuration that says nothing of them.
+pub fn pacing() -> Pacing {
+    let policy = std::sync::Arc::new(rules::Policy::huangshan());
+    PaceConfig::default()
+        .pacing(policy, "fund.example.org".to_owned(), [].into())
+        .unwrap()
+}
+
+/// Everything is told at once.
+pub fn at_once() -> Pacing {
+    Pacing {
+        by_severity: [Pace::AtOnce; 4],
+        ..pacing()
     }
 }

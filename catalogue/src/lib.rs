@@ -213,6 +213,12 @@ metrics! {
         "Attempts to send a mail since the start of the process.";
     MAILS_REFUSED = Gauge "fundwatch_mails_refused" []
         "Mails that were given up since the receiving side refused them for good.";
+    NOTICES_WAITING = Gauge "fundwatch_notices_waiting" []
+        "Alerts that somebody is to be told of by mail, when their time has come.";
+    WEBHOOK_POSTS = Counter "fundwatch_webhook_posts_total" [Result]
+        "Attempts to tell a webhook since the start of the process.";
+    ALERTMANAGER_PUSHES = Counter "fundwatch_alertmanager_pushes_total" [Result]
+        "Attempts to tell an Alertmanager what is open since the start of the process.";
     PUBLISHED = Counter "fundwatch_published_total" [Channel]
         "Records that the brokers acknowledged since the start of the process.";
     PUBLISH_FAILURES = Counter "fundwatch_publish_failures_total" []

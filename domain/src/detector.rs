@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Topic;
+
 /// A detector of contract sections 5 and 6 and of the ledger, in the order of the names byte by byte, which is the
 /// order of alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +111,20 @@ impl Detector {
                 | Detector::StalledSubsidy
                 | Detector::MissedPayout
         )
+    }
+
+    /// The feeds that must be complete before it may say that something did not happen; none for one
+    /// that speaks of what did.
+    pub const fn waits_for(self) -> &'static [Topic] {
+        match self {
+            Detector::Arrears | Detector::Undeclared => &[Topic::TaxCollection],
+            Detector::LateRemittance => &[Topic::TaxCollection, Topic::TreasuryTransfer],
+            Detector::StalledSubsidy => &[Topic::TreasuryTransfer],
+            Detector::MissedPayout => {
+                &[Topic::AgencyPayout, Topic::AgencyRoster, Topic::CivilDeath]
+            }
+            _ => &[],
+        }
     }
 
     /// The detector of a name.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use domain::{BusinessDate, Period};
+use domain::{BusinessDate, Detector, Period};
 
 /// Supervision and early warning for a public pension fund (企业职工基本养老保险基金监督预警).
 #[derive(Debug, Parser)]
@@ -38,6 +38,11 @@ pub enum Command {
     /// The facts that the daemon keeps on disk, so that a start need not read the topics again.
     #[command(subcommand)]
     State(State),
+    /// Hold back mails on some alerts for a time, with a reason; nothing is dropped.
+    #[command(subcommand)]
+    Silence(Silence),
+    /// List what a mail server or a webhook refused for good.
+    Refused(Stored),
 }
 
 /// `fundwatch state`
@@ -56,6 +61,63 @@ pub struct StateOf {
     /// The daemon's configuration.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// A command on the daemon's store, which may be running.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fundwatch refused --config ops/fundwatch/fundwatch.toml")]
+pub struct Stored {
+    /// The daemon's configuration: the store is the one that it names.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// `fundwatch silence`
+#[derive(Debug, Subcommand)]
+pub enum Silence {
+    /// Hold back mails on alerts that match; what is still to be told at the end is told then.
+    Add(SilenceAdd),
+    /// List silences, the latest first.
+    List(Stored),
+    /// End a silence before its time.
+    End(SilenceEnd),
+}
+
+/// `fundwatch silence add`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  fundwatch silence add --config fundwatch.toml --detector silent-feed --region 341021 --hours 48 --reason \"the county moves its data centre\""
+)]
+pub struct SilenceAdd {
+    /// The daemon's configuration: the store is the one that it names.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Of this detector only.
+    #[arg(long, value_name = "NAME", value_parser = detector, required_unless_present_any = ["region", "alert"])]
+    pub detector: Option<Detector>,
+    /// Of this region only.
+    #[arg(long, value_name = "CODE")]
+    pub region: Option<String>,
+    /// This alert only, by the id that its mails show.
+    #[arg(long, value_name = "ID")]
+    pub alert: Option<String>,
+    /// For how long from now.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=2160))]
+    pub hours: u16,
+    /// Why. It is listed, and stands in no mail.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// `fundwatch silence end`
+#[derive(Debug, Args)]
+pub struct SilenceEnd {
+    /// The daemon's configuration: the store is the one that it names.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Its number, as `silence list` shows it.
+    #[arg(value_name = "N")]
+    pub n: i64,
 }
 
 /// `fundwatch demo`
@@ -334,6 +396,20 @@ fn date(text: &str) -> Result<BusinessDate, String> {
 fn period(text: &str) -> Result<Period, String> {
     Period::parse(text.as_bytes()).ok_or_else(|| {
         "a month YYYY-MM of the years 1900 to 2199 is needed, e.g. 2024-01".to_owned()
+    })
+}
+
+fn detector(name: &str) -> Result<Detector, String> {
+    let all = Detector::ALL.map(Detector::as_str);
+    Detector::parse(name).ok_or_else(|| {
+        let hint = match rules::nearest(name, &all) {
+            Some(meant) => format!(" did you mean `{meant}`?"),
+            None => String::new(),
+        };
+        format!(
+            "there is no such detector;{hint} there are: {}",
+            all.join(", ")
+        )
     })
 }
 

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use alerting::AlertIdentity;
+use alerting::hook::{AlertmanagerConfig, WebhookConfig};
 use alerting::mail::MailConfig;
+use alerting::{AlertIdentity, Routing};
 use domain::{BusinessDate, Topic};
 use ingest::kafka::Connection;
 use rules::Policy;
@@ -50,6 +51,12 @@ pub struct Config {
     /// Mail.
     #[serde(default)]
     pub mail: MailConfig,
+    /// Programs that are told of alerts.
+    #[serde(default)]
+    pub webhooks: Vec<WebhookConfig>,
+    /// Prometheus' Alertmanager.
+    #[serde(default)]
+    pub alertmanager: AlertmanagerConfig,
 }
 
 fn default_epoch() -> u64 {
@@ -144,6 +151,9 @@ impl Config {
         config.resolve(path.parent().unwrap_or(Path::new(".")));
         let mut faults = config.faults();
         let policy = Policy::load(&config.policy).map_err(|errors| faults.push(errors.to_string()));
+        if let Ok(policy) = &policy {
+            faults.extend(config.unknown_regions(policy));
+        }
         match policy {
             Ok(policy) if faults.is_empty() => Ok((config, policy)),
             _ => Err(ConfigErrors(
@@ -185,10 +195,15 @@ impl Config {
             &mut self.mail.password_file,
             &mut self.mail.folder,
         ];
+        let hooks = self.webhooks.iter_mut();
+        let hooks = hooks.flat_map(|hook| [&mut hook.secret_file, &mut hook.ca_file]);
+        let hooks = hooks.flat_map(Option::as_mut);
         let paths = paths
             .into_iter()
             .flatten()
             .chain(mail.into_iter().flat_map(Option::as_mut))
+            .chain(hooks)
+            .chain(self.alertmanager.ca_file.as_mut())
             .chain(self.kafka.secret_files.values_mut());
         for path in paths {
             *path = folder.join(&*path);
@@ -250,6 +265,8 @@ impl Config {
         if let Err(errors) = self.mail.check() {
             faults.extend(errors.0);
         }
+        WebhookConfig::check_all(&self.webhooks, &mut faults);
+        self.alertmanager.check(&mut faults);
         faults
     }
 
@@ -257,6 +274,48 @@ impl Config {
     pub fn state(&self) -> PathBuf {
         let beside = || self.store.with_extension("state");
         self.state.clone().unwrap_or_else(beside)
+    }
+
+    /// Regions that are not the policy's: whoever is to hear of them alone would hear nothing.
+    fn unknown_regions(&self, policy: &Policy) -> Vec<String> {
+        let hooks = self.webhooks.iter().enumerate().flat_map(|(at, hook)| {
+            let key = format!("webhooks[{at}].regions");
+            hook.regions
+                .iter()
+                .map(move |region| (key.clone(), *region))
+        });
+        let known: Vec<&str> = policy
+            .pool
+            .regions
+            .iter()
+            .map(|region| region.code.as_str())
+            .collect();
+        self.mail
+            .regions()
+            .chain(hooks)
+            .filter(|(_, region)| !known.contains(&region.as_str()))
+            .map(|(key, region)| {
+                let hint = match rules::nearest(region.as_str(), &known) {
+                    Some(meant) => format!(" did you mean `{meant}`?"),
+                    None => String::new(),
+                };
+                format!(
+                    "{key}: the policy has no region `{region}`;{hint} it has: {}",
+                    known.join(", ")
+                )
+            })
+            .collect()
+    }
+
+    /// Who is told what.
+    ///
+    /// # Errors
+    /// What is wrong with the tables, each with its key.
+    pub fn routing(&self) -> Result<Routing, ConfigErrors> {
+        let routing = self.mail.routing(true);
+        let mut routing = routing.map_err(|errors| ConfigErrors(errors.0))?;
+        routing.hooks = self.webhooks.iter().map(WebhookConfig::hook).collect();
+        Ok(routing)
     }
 
     /// Business days within which each topic must close again.
@@ -312,7 +371,7 @@ fn read(text: &str) -> Result<Config, (usize, String)> {
         let line = error
             .span()
             .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-        let message = error.message().replace('\n', "; ");
+        let message = with_hint(&error.message().replace('\n', "; "));
         match key.as_str() {
             "" | "." => (line, message),
             key => (line, format!("{key}: {message}")),
@@ -321,6 +380,19 @@ fn read(text: &str) -> Result<Config, (usize, String)> {
     let table = toml::Deserializer::parse(text).map_err(|error| fault(String::new(), error))?;
     serde_path_to_error::deserialize(table)
         .map_err(|error| fault(error.path().to_string(), error.into_inner()))
+}
+
+/// Says of an unknown key or word which of those that are allowed is probably meant.
+fn with_hint(message: &str) -> String {
+    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    match names.split_first() {
+        Some((name, allowed)) if is_unknown => match rules::nearest(name, allowed) {
+            Some(meant) => format!("{message}; did you mean `{meant}`?"),
+            None => message.to_owned(),
+        },
+        _ => message.to_owned(),
+    }
 }
 
 /// What alert ids are made with where no file says.
@@ -433,6 +505,31 @@ mod tests {
                 ["none.toml", "cannot"],
             ),
             ("policy = 1".to_owned(), ["fundwatch.toml:1", "policy"]),
+            (
+                format!("{LEAST}[mail.pace]\ngroup_wait_second = 3\n"),
+                ["fundwatch.toml:6", "did you mean `group_wait_seconds`?"],
+            ),
+            (
+                format!("{LEAST}[mail.pace]\nred = \"atonce\"\n"),
+                ["mail.pace.red", "did you mean `at-once`?"],
+            ),
+            (
+                format!("{LEAST}[[mail.pace.rules]]\nregions = [\"341004\"]\npace = \"digest\"\n"),
+                ["mail.pace.rules[0].regions", "did you mean `34100"],
+            ),
+            (
+                format!(
+                    "{LEAST}[[webhooks]]\nname = \"a b\"\nurl = \"http://example.org/\"\nsecret_env = \"X\"\n"
+                ),
+                [
+                    "webhooks[0].name",
+                    "webhooks[0].url: `http` sends alerts in clear text",
+                ],
+            ),
+            (
+                format!("{LEAST}[alertmanager]\nurls = [\"example.org\"]\n"),
+                ["alertmanager.urls[0]", "https://HOST/PATH"],
+            ),
         ] {
             let error = check(&text).map(|_| ()).unwrap_err();
             assert!(words.iter().all(|word| error.contains(word)), "{error}");

@@ -34,7 +34,7 @@ use crate::clock;
 use crate::failure::{Failure, say};
 use crate::live::committer::Parts;
 use crate::live::{self, Committer, FundWatch, LiveFeed, Notes, Pace, RecordSource, Share};
-use crate::run::{measure_pool, places};
+use crate::run::measure_pool;
 
 /// The city of the demo: small enough to be judged day by day in seconds.
 const RETIREES: u32 = 6_000;
@@ -221,6 +221,8 @@ fn mail_config(folder: &Folder) -> MailConfig {
             {{ address = "supervision@huangshan.example", name = "基金监督科", language = "zh", min_severity = "yellow" }},
             {{ address = "auditor@huangshan.example", name = "Auditor", language = "en", min_severity = "red" }},
         ]
+        # Months pass in seconds: no digest would come in time.
+        pace = {{ yellow = "at-once", orange = "at-once", per_hour_max = 100000, life_on = "never" }}
         "#,
         folder.mails().display().to_string()
     );
@@ -447,7 +449,7 @@ struct Services {
 }
 
 impl Services {
-    fn start(mail: &MailConfig, policy: &Policy, store: &Store) -> Result<Services> {
+    fn start(mail: &MailConfig, policy: &Arc<Policy>, store: &Store) -> Result<Services> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -472,7 +474,7 @@ impl Services {
         let queue = MailQueue::open(store.path())?;
         let sender = Sender::new(
             mail,
-            places(policy),
+            Arc::clone(policy),
             queue,
             Arc::clone(&metrics),
             clock::clock(),
@@ -493,7 +495,9 @@ impl Services {
     fn drain_mail(&self, store: &Store) -> Result<()> {
         let reader = store.reader()?;
         let until = Instant::now() + Duration::from_secs(30);
-        while reader.outbox(Channel::Mail)?.pending > 0 && Instant::now() < until {
+        while reader.notices()? + reader.outbox(Channel::Mail)?.pending > 0
+            && Instant::now() < until
+        {
             store.wakers().mail.notify_one();
             std::thread::sleep(Duration::from_millis(20));
         }

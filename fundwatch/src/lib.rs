@@ -17,7 +17,9 @@ mod reload;
 mod replay;
 mod report;
 mod run;
+mod silence;
 mod simulate;
+mod stored;
 mod topics;
 
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ pub fn main() -> ExitCode {
         cli::Command::Topics(cli::Topics::Create(arguments)) => topics::create(&arguments),
         cli::Command::State(cli::State::Inspect(arguments)) => disk::inspect(&arguments),
         cli::Command::State(cli::State::Verify(arguments)) => disk::verify(&arguments),
+        cli::Command::Silence(command) => silence::run(&command),
+        cli::Command::Refused(arguments) => stored::refused(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -83,10 +83,7 @@ impl Reloader {
                 config.policy.display()
             )]));
         }
-        let routing = config
-            .mail
-            .routing(true)
-            .map_err(|errors| ConfigErrors(errors.0))?;
+        let routing = config.routing()?;
         let is_new = text != self.text;
         self.reloads.leave(Reload {
             policy: Arc::new(policy.clone()),

@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alerting::hook::{Alertmanager, Webhook};
 use alerting::http::{self, Health};
-use alerting::mail::{Places, Sender};
+use alerting::mail::Sender;
 use alerting::metrics::{Exporter, Metrics};
 use alerting::publish::Publisher;
-use alerting::store::{MailQueue, TopicQueue};
+use alerting::store::{HookQueue, MailQueue, TopicQueue};
 use alerting::{Routing, Store};
 use anyhow::{Context, Result, anyhow};
 use detectors::dataflow::{Clockwork, Plan};
@@ -63,7 +64,8 @@ pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
     }
     let connection = config.connection().map_err(Failure::usage)?;
     let today = business_clock(&policy).map_err(Failure::usage)?;
-    let routing = config.mail.routing(true).map_err(Failure::usage)?;
+    let routing = config.routing().map_err(Failure::usage)?;
+    let policy = Arc::new(policy);
     if let Some(folder) = config.store.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
@@ -80,7 +82,7 @@ pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
         &config,
         reloads,
         &connection,
-        Arc::new(policy),
+        policy,
         today,
         routing,
         store,
@@ -117,7 +119,7 @@ impl Services {
     fn start(
         config: &Config,
         connection: &Connection,
-        policy: &Policy,
+        policy: &Arc<Policy>,
         store: &Store,
     ) -> Result<Services> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -169,13 +171,36 @@ impl Services {
         let queue = MailQueue::open(store.path())?;
         if let Some(sender) = Sender::new(
             &config.mail,
-            places(policy),
+            Arc::clone(policy),
             queue,
             Arc::clone(&metrics),
             clock::clock(),
         )? {
-            let send = sender.run(wakers.mail, stopping);
+            let send = sender.run(wakers.mail, stopping.clone());
             spawn(Box::pin(async move { send.await.context("sending mail") }));
+        }
+        for hook in &config.webhooks {
+            let queue = HookQueue::open(store.path())?;
+            let hook = Webhook::new(hook, queue, Arc::clone(&metrics), clock::clock());
+            let hook = hook.map_err(|error| anyhow!(error))?;
+            let tell = hook.run(Arc::clone(&wakers.hooks), stopping.clone());
+            spawn(Box::pin(
+                async move { tell.await.context("telling a webhook") },
+            ));
+        }
+        let alertmanager = Alertmanager::new(
+            &config.alertmanager,
+            policy.pool.code.as_str(),
+            config.mail.office(Arc::clone(policy))?,
+            store.reader()?,
+            Arc::clone(&metrics),
+            clock::clock(),
+        );
+        if let Some(alertmanager) = alertmanager.map_err(|error| anyhow!(error))? {
+            let push = alertmanager.run(wakers.hooks, stopping);
+            spawn(Box::pin(async move {
+                push.await.context("telling Alertmanager")
+            }));
         }
 
         let stop_pace = Arc::clone(&pace);
@@ -250,18 +275,6 @@ async fn watched(task: JoinHandle<Result<()>>, pace: Arc<Pace>) -> Result<()> {
         }
         done => done,
     }
-}
-
-/// The names of places, for mails.
-pub fn places(policy: &Policy) -> Places {
-    Places::new(
-        &policy.pool.name,
-        policy
-            .pool
-            .regions
-            .iter()
-            .map(|region| (region.code, region.name.clone())),
-    )
 }
 
 async fn stop_signal() -> std::io::Result<&'static str> {
@@ -352,7 +365,7 @@ fn watch_feeds(
                 tracing::info!(
                     epoch = committed.epoch,
                     told = committed.told.len(),
-                    mails = committed.mails,
+                    notices = committed.notices,
                     "told"
                 );
             }

@@ -8,6 +8,7 @@ mod calendar;
 mod dated;
 mod error;
 mod holidays;
+mod likeness;
 mod policy;
 mod read;
 mod ready;
@@ -18,6 +19,7 @@ mod value;
 pub use calendar::Calendar;
 pub use dated::Due;
 pub use error::{PolicyError, PolicyErrors};
+pub use likeness::nearest;
 pub use policy::{
     Advance, Benefit, Contribution, DetectorSettings, Health, OpeningBalance, Policy, Pool, Region,
     Remittance, Surcharge, Thresholds,

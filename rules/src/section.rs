@@ -8,10 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::Report;
+use crate::likeness::nearest;
 use crate::value::{Read, wrong_kind};
-
-/// How alike a misspelt name has to be to one that is allowed, 0 to 1.
-const ALIKE: f64 = 0.6;
 
 /// The text as TOML. `None` if it is none; all its faults are reported.
 pub(crate) fn parse_toml<'t>(report: &Report<'t>) -> Option<DeTable<'t>> {
@@ -245,15 +243,4 @@ fn unknown(name: &str, allowed: &[&str]) -> String {
     };
     let allowed: Vec<_> = allowed.iter().map(|name| format!("`{name}`")).collect();
     format!("unknown key;{hint} allowed: {}", allowed.join(", "))
-}
-
-/// The allowed name that a misspelt one is nearest to, if it is near enough.
-fn nearest<'n>(name: &str, allowed: &[&'n str]) -> Option<&'n str> {
-    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(name, known);
-    allowed
-        .iter()
-        .map(|known| (likeness(known), *known))
-        .filter(|(likeness, _)| ALIKE <= *likeness)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| known)
 }

@@ -4,7 +4,9 @@ Usage: smtp_peer.py FOLDER [PORT]. It listens on PORT, or a free port, of the lo
 into FOLDER/port once it listens. Messages that an earlier run kept stay. While the file FOLDER/refuse is there, every
 recipient whose address begins with its content is refused for ever (550); while FOLDER/delay is there, for the time being
 (451). While FOLDER/hostility is there, some messages are put off, refused, not kept, not answered or answered late: how many
-per cent of each, and the seed that decides which, stand in it.
+per cent of each, and the seed that decides which, stand in it. While
+FOLDER/drop is there, the connection ends after each message was taken, without an answer; while FOLDER/slow is there, so
+many seconds pass before the answer.
 """
 
 import asyncio
@@ -79,6 +81,11 @@ class Keeper:
         half = self.folder / "message.half"
         half.write_text(json.dumps(message), encoding="utf-8")
         half.rename(self.folder / f"{self.count:08}.json")
+        if (self.folder / "slow").exists():
+            await asyncio.sleep(float((self.folder / "slow").read_text(encoding="ascii")))
+        if (self.folder / "drop").exists():
+            server.transport.abort()
+        return "250 OK"
 
 
 async def serve(folder, port=0):

@@ -4,11 +4,13 @@
 //! reference implementation ([`reference`]), the program as a black box ([`binary`]), and what compares the two
 //! ([`compare`]) over worked cases ([`cases`]) and random histories ([`history`]).
 
+pub mod alertmanager;
 pub mod binary;
 pub mod cases;
 pub mod compare;
 pub mod daemon;
 pub mod history;
+pub mod hook;
 pub mod kafka;
 pub mod peer;
 pub mod prometheus;

@@ -151,9 +151,19 @@ impl SmtpPeer {
         fs::write(self.folder.path().join("delay"), prefix)
     }
 
-    /// From now on nobody is refused.
+    /// From now on the connection ends after each message was taken, without an answer.
+    pub fn drop_after_data(&self) -> io::Result<()> {
+        fs::write(self.folder.path().join("drop"), "")
+    }
+
+    /// From now on so many seconds pass before a message is acknowledged.
+    pub fn slow_down(&self, seconds: u32) -> io::Result<()> {
+        fs::write(self.folder.path().join("slow"), seconds.to_string())
+    }
+
+    /// From now on nobody is refused, and nothing goes wrong.
     pub fn accept_all(&self) -> io::Result<()> {
-        for rule in ["refuse", "delay", "hostility"] {
+        for rule in ["refuse", "delay", "hostility", "drop", "slow"] {
             match fs::remove_file(self.folder.path().join(rule)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

@@ -9,6 +9,7 @@
 //! username = "fundwatch"
 //! password_file = "/etc/fundwatch/smtp-password"   # or password_env = "FUNDWATCH_SMTP_PASSWORD"
 //! from = "基金监测 <fundwatch@example.org>"
+//! link = "https://fundwatch.example.org"   # where the pages are; default: mails hold no link
 //!
 //! [[mail.recipients]]
 //! address = "li@example.org"
@@ -19,6 +20,8 @@
 //! min_severity = "blue"
 //! ```
 //!
+//! How soon each is told stands in `[mail.pace]` (`pace.rs`).
+//!
 //! A password never stands in the file itself. Clear text is refused unless the server is this very
 //! machine or `allow_plaintext` says so.
 
@@ -26,15 +29,19 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Detector, RegionCode, Severity};
+use domain::{RegionCode, Severity};
 use lettre::Address;
 use lettre::message::Mailbox;
+use rules::Policy;
 use serde::Deserialize;
 
+use super::office::Office;
+use super::pace::{PaceConfig, check_detectors, detectors};
 use super::text::is_plain;
-use crate::routing::{Language, Recipient, Routing};
+use crate::routing::{Interest, Language, Pacing, Recipient, Routing};
 
 /// Where mails go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -92,8 +99,10 @@ pub struct MailConfig {
     pub message_host: Option<String>,
     /// Who gets mails.
     pub recipients: Vec<RecipientConfig>,
-    /// Single mails to one recipient of one epoch; if there are more, one digest. Default: 20.
-    pub batch_max: Option<usize>,
+    /// The address of the pages that mails point to; none: mails hold no link.
+    pub link: Option<String>,
+    /// How soon mails go out, and how many.
+    pub pace: PaceConfig,
     /// Connections to the server at most. Default: 4.
     pub max_connections: Option<usize>,
     /// The longest wait for each answer of the server, in seconds. Default: 60.
@@ -155,15 +164,21 @@ impl MailConfig {
             }
             TransportKind::EmlFolder | TransportKind::None => {}
         }
-        for (key, value) in [
-            ("batch_max", self.batch_max),
-            ("max_connections", self.max_connections),
-            ("timeout_seconds", self.timeout_seconds.map(|_| 1)),
+        for (key, is_zero) in [
+            ("max_connections", self.max_connections == Some(0)),
+            ("timeout_seconds", self.timeout_seconds == Some(0)),
         ] {
-            if value == Some(0) || (key == "timeout_seconds" && self.timeout_seconds == Some(0)) {
+            if is_zero {
                 errors.push(format!("mail.{key}: must be 1 or more"));
             }
         }
+        if self.link.as_deref().is_some_and(|link| !is_link(link)) {
+            errors.push(
+                "mail.link: must be `https://HOST` or `https://HOST/PATH`, of printing ASCII characters"
+                    .to_owned(),
+            );
+        }
+        self.pace.check(&mut errors);
         if errors.is_empty() {
             Ok(())
         } else {
@@ -210,14 +225,7 @@ impl MailConfig {
                     "{key}.name: holds a control or direction character"
                 ));
             }
-            for name in &recipient.detectors {
-                if Detector::parse(name).is_none() {
-                    let allowed = Detector::ALL.map(Detector::as_str).join(", ");
-                    errors.push(format!(
-                        "{key}.detectors: there is no such detector; allowed: {allowed}"
-                    ));
-                }
-            }
+            check_detectors(&format!("{key}.detectors"), &recipient.detectors, errors);
         }
     }
 
@@ -233,16 +241,55 @@ impl MailConfig {
                 ..Routing::none()
             });
         }
-        let from = mailbox(&self.from).map_err(|error| MailConfigErrors(vec![error]))?;
         Ok(Routing {
             topics,
             recipients: self.recipients.iter().map(recipient).collect(),
-            batch_max: self.batch_max.unwrap_or(20),
-            message_host: self
-                .message_host
-                .clone()
-                .unwrap_or_else(|| from.email.domain().to_owned()),
+            hooks: Vec::new(),
+            region_wide: self.pace.region_wide(),
         })
+    }
+
+    /// When mails go out, and how many.
+    ///
+    /// # Errors
+    /// The sender or the policy's time zone is wrong.
+    pub fn pacing(&self, policy: Arc<Policy>) -> Result<Pacing, MailConfigErrors> {
+        let wrong = |error| MailConfigErrors(vec![error]);
+        let from = mailbox(&self.from).map_err(|error| wrong(format!("mail.from: {error}")))?;
+        let host = self.message_host.as_deref();
+        let host = host.unwrap_or_else(|| from.email.domain()).to_owned();
+        let addresses = self.recipients.iter();
+        let addresses = addresses.map(|recipient| recipient.address.clone());
+        self.pace
+            .pacing(policy, host, addresses.collect())
+            .map_err(wrong)
+    }
+
+    /// What mails need to know of the pool.
+    ///
+    /// # Errors
+    /// The policy's time zone is wrong.
+    pub fn office(&self, policy: Arc<Policy>) -> Result<Office, MailConfigErrors> {
+        let timetable = self.pace.timetable(Arc::clone(&policy));
+        Ok(Office::new(
+            policy,
+            timetable.map_err(|error| MailConfigErrors(vec![error]))?,
+            self.link.as_deref(),
+            self.pace.respond_within_business_days.clone(),
+        ))
+    }
+
+    /// The regions that the table names, each with its key.
+    pub fn regions(&self) -> impl Iterator<Item = (String, RegionCode)> {
+        let recipients = self.recipients.iter().enumerate().flat_map(|(at, of)| {
+            let key = format!("mail.recipients[{at}].regions");
+            of.regions.iter().map(move |region| (key.clone(), *region))
+        });
+        let rules = self.pace.rules.iter().enumerate().flat_map(|(at, of)| {
+            let key = format!("mail.pace.rules[{at}].regions");
+            of.regions.iter().map(move |region| (key.clone(), *region))
+        });
+        recipients.chain(rules)
     }
 
     /// The longest wait for each answer of the server.
@@ -261,14 +308,26 @@ fn recipient(config: &RecipientConfig) -> Recipient {
         address: config.address.clone(),
         name: config.name.clone(),
         language: config.language,
-        regions: config.regions.iter().copied().collect(),
-        detectors: config
-            .detectors
-            .iter()
-            .filter_map(|name| Detector::parse(name))
-            .collect(),
-        min_severity: config.min_severity,
+        interest: Interest {
+            regions: config.regions.iter().copied().collect(),
+            detectors: detectors(&config.detectors),
+            min_severity: config.min_severity,
+        },
     }
+}
+
+/// An address that can be put into a mail as it is, and to which something can be added.
+fn is_link(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        !rest.is_empty()
+            && !rest.starts_with('/')
+            && rest
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"\"'<>?#\\^`{|}".contains(&b))
+    })
 }
 
 /// Reads `Name <address>`. The library that builds mails panics on a line end in a name.
@@ -296,7 +355,7 @@ const fn is_host_char(c: char) -> bool {
 }
 
 /// Whether a host is this very machine, without asking anybody.
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
@@ -332,12 +391,17 @@ mod tests {
     fn a_good_table() {
         let config = config(GOOD);
         let routing = config.routing(true).unwrap();
-        assert_eq!(routing.message_host, "fund.example.org");
-        assert_eq!((routing.batch_max, config.connections()), (20, 4));
+        let pacing = config.pacing(Arc::new(Policy::huangshan())).unwrap();
+        assert_eq!(pacing.message_host, "fund.example.org");
+        assert_eq!((pacing.batch_max, config.connections()), (20, 4));
+        assert_eq!(pacing.addresses.len(), 2);
         assert_eq!(routing.recipients[0].language, Language::En);
-        assert_eq!(routing.recipients[0].min_severity, Severity::Yellow);
+        assert_eq!(
+            routing.recipients[0].interest.min_severity,
+            Severity::Yellow
+        );
         assert_eq!(routing.recipients[1].language, Language::Zh);
-        assert!(routing.recipients[1].regions.is_empty());
+        assert!(routing.recipients[1].interest.regions.is_empty());
     }
 
     #[test]
@@ -371,12 +435,30 @@ mod tests {
     }
 
     #[test]
+    fn links_are_addresses_of_pages() {
+        for (link, is_good) in [
+            ("https://watch.example.org", true),
+            ("http://127.0.0.1:8080/fund/", true),
+            ("https://", false),
+            ("https:///x", false),
+            ("https://a.example/?x=1", false),
+            ("https://a.example/\"onclick=", false),
+            ("https://a.example\r\nBcc: x@y.example", false),
+        ] {
+            assert_eq!(is_link(link), is_good, "{link}");
+        }
+    }
+
+    #[test]
     fn each_fault_is_named_with_its_key() {
         let text = r#"
             transport = "smtp"
             host = ""
             from = "a\r\nBcc: x@y.example <a@b.example>"
             username = "u"
+            max_connections = 0
+            link = "javascript:alert(1)"
+            [pace]
             batch_max = 0
             [[recipients]]
             address = "no address"
@@ -392,7 +474,9 @@ mod tests {
             "mail.host:",
             "mail.from:",
             "mail.username:",
-            "mail.batch_max:",
+            "mail.max_connections:",
+            "mail.link:",
+            "mail.pace.batch_max:",
             "mail.recipients[0].address:",
             "mail.recipients[0].name:",
             "mail.recipients[0].detectors:",
@@ -400,6 +484,6 @@ mod tests {
         ] {
             assert!(errors.contains(key), "{key} in\n{errors}");
         }
-        assert!(errors.lines().count() == 8, "{errors}");
+        assert!(errors.lines().count() == 10, "{errors}");
     }
 }

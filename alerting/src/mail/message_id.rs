@@ -6,12 +6,10 @@ pub fn of_telling(alert: &str, revision: u64, address: &str, host: &str) -> Stri
     format!("{alert}.{revision}.{}@{host}", recipient(address))
 }
 
-/// Of a digest that begins with a telling of a store.
-pub fn of_digest(instance: &str, first_telling: i64, address: &str, host: &str) -> String {
-    format!(
-        "digest.{instance}.{first_telling}.{}@{host}",
-        recipient(address)
-    )
+/// Of a mail on many tellings, or on none: its kind, the store, and a number that no other mail of
+/// the kind to this recipient has.
+pub fn of_bundle(kind: &str, instance: &str, number: i64, address: &str, host: &str) -> String {
+    format!("{kind}.{instance}.{number}.{}@{host}", recipient(address))
 }
 
 /// The root of an alert's thread: a mail that is never sent, so that whoever is told of the alert

@@ -3,9 +3,12 @@
 //! A mail is made when it is sent, from the telling that the store keeps for ever: the same telling
 //! gives the same mail. What a mail says is for eyes that need not see a full resident ID number.
 
+mod arithmetic;
 pub mod config;
 mod letter;
 pub(crate) mod message_id;
+mod office;
+pub mod pace;
 mod sender;
 pub mod text;
 mod transport;
@@ -13,8 +16,12 @@ mod view;
 mod words;
 
 pub use config::{MailConfig, MailConfigErrors};
+pub use office::Office;
+pub use pace::PaceConfig;
 pub use sender::{Clock, Sender};
-pub use view::Places;
+pub(crate) use view::who;
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;

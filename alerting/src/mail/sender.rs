@@ -1,4 +1,4 @@
-//! The task that empties the outbox of mails.
+//! The task that makes mails of what waits, and empties their outbox.
 //!
 //! It has a connection of its own to the store and as many workers as the server is to see
 //! connections, so that a server that hangs delays nobody but mail. Whatever is not refused for good
@@ -7,17 +7,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lettre::message::Mailbox;
+use rules::Policy;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::config::{MailConfig, MailConfigErrors, mailbox};
 use super::letter::compose;
+use super::office::Office;
 use super::transport::{Failure, Transport};
-use super::view::Places;
+use crate::back_off;
 use crate::blocking::Blocking;
 use crate::metrics::{MailResult, Metrics};
+use crate::routing::Pacing;
 use crate::store::{Letter, MailQueue, Outcome, StoreError};
 
 /// The wall clock, given by whoever owns one.
@@ -25,9 +28,6 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Looked for mails at least so often, should a wake-up be missed.
 const POLL: Duration = Duration::from_secs(5);
-/// Before the second attempt; doubled before each further one up to the maximum.
-const BACK_OFF_SECONDS: i64 = 15;
-const BACK_OFF_MAX_SECONDS: i64 = 15 * 60;
 /// Mails per worker that are claimed ahead.
 const AHEAD: usize = 2;
 
@@ -35,7 +35,8 @@ const AHEAD: usize = 2;
 pub struct Sender {
     transport: Arc<Transport>,
     from: Mailbox,
-    places: Arc<Places>,
+    office: Arc<Office>,
+    pacing: Arc<Pacing>,
     queue: Blocking<MailQueue>,
     connections: usize,
     metrics: Arc<Metrics>,
@@ -46,7 +47,7 @@ impl Sender {
     /// A sender by a configuration; `None` if no mail goes anywhere. Reads the password.
     pub fn new(
         config: &MailConfig,
-        places: Places,
+        policy: Arc<Policy>,
         queue: MailQueue,
         metrics: Arc<Metrics>,
         clock: Clock,
@@ -54,12 +55,14 @@ impl Sender {
         let Some(transport) = Transport::new(config)? else {
             return Ok(None);
         };
+        let pacing = config.pacing(Arc::clone(&policy))?;
         let from = mailbox(&config.from)
             .map_err(|error| MailConfigErrors(vec![format!("mail.from: {error}")]))?;
         Ok(Some(Sender {
             transport: Arc::new(transport),
             from,
-            places: Arc::new(places),
+            office: Arc::new(config.office(policy)?),
+            pacing: Arc::new(pacing),
             queue: Blocking::new(queue),
             connections: config.connections(),
             metrics,
@@ -90,14 +93,22 @@ impl Sender {
         let mut workers = self.workers(inbox, report, &stop);
         let mut under_way = 0_usize;
         let mut wait = Duration::ZERO;
+        let mut next_plan = None;
+        let mut planned = tokio::time::Instant::now();
         while !*stop.borrow_and_update() {
-            tokio::select! {
-                () = wake.notified() => {}
-                () = tokio::time::sleep(wait) => {}
+            let is_woken = tokio::select! {
+                () = wake.notified() => true,
+                () = tokio::time::sleep(wait) => true,
                 _ = stop.changed() => break,
                 Some(outcome) = outcomes.recv() => {
                     under_way -= self.settle(outcome, &mut outcomes).await?;
+                    false
                 }
+            };
+            let is_due = next_plan.is_some_and(|next| next <= (self.clock)());
+            if is_woken || is_due || POLL <= planned.elapsed() {
+                next_plan = self.plan().await?;
+                planned = tokio::time::Instant::now();
             }
             let room = self.connections * AHEAD - under_way;
             let letters = self.claim(room).await?;
@@ -111,7 +122,7 @@ impl Sender {
                     break;
                 }
             }
-            wait = self.wait().await?;
+            wait = self.wait(next_plan).await?;
         }
         drop(jobs);
         while let Some(outcome) = outcomes.recv().await {
@@ -133,7 +144,7 @@ impl Sender {
             let worker = Worker {
                 transport: Arc::clone(&self.transport),
                 from: self.from.clone(),
-                places: Arc::clone(&self.places),
+                office: Arc::clone(&self.office),
                 clock: Arc::clone(&self.clock),
                 stop: stop.clone(),
             };
@@ -150,10 +161,18 @@ impl Sender {
         self.store(move |queue| queue.claim(now, room)).await
     }
 
-    /// Until the next mail is due, at most the time of a poll.
-    async fn wait(&self) -> Result<Duration, StoreError> {
+    /// Makes mails of what waits, and says when to do so again.
+    async fn plan(&self) -> Result<Option<Timestamp>, StoreError> {
+        let (now, pacing) = ((self.clock)(), Arc::clone(&self.pacing));
+        let (_, next) = self.store(move |queue| queue.plan(&pacing, now)).await?;
+        Ok(next)
+    }
+
+    /// Until the next mail is due or to be made, at most the time of a poll.
+    async fn wait(&self, next_plan: Option<Timestamp>) -> Result<Duration, StoreError> {
         let now = (self.clock)();
         let due = self.store(|queue| queue.next_due()).await?;
+        let due = [due, next_plan].into_iter().flatten().min();
         let until_due = due.map(|due| due.duration_since(now));
         let wait = until_due
             .and_then(|wait| Duration::try_from(wait).ok())
@@ -213,7 +232,7 @@ impl Sender {
 struct Worker {
     transport: Arc<Transport>,
     from: Mailbox,
-    places: Arc<Places>,
+    office: Arc<Office>,
     clock: Clock,
     stop: watch::Receiver<bool>,
 }
@@ -240,7 +259,7 @@ impl Worker {
                 }
                 continue;
             }
-            let result = match compose(&letter, &self.from, &self.places) {
+            let result = match compose(&letter, &self.from, &self.office) {
                 Ok(mail) => line.send(&mail, &letter.message_id).await,
                 Err(error) => Err(Failure::Permanent(error.to_string())),
             };
@@ -263,7 +282,7 @@ impl Worker {
                 Outcome::Failed(error)
             }
             Err(Failure::Transient(error)) => {
-                let pause = back_off(&letter.message_id, letter.attempts);
+                let pause = back_off::pause(&letter.message_id, letter.attempts);
                 tracing::warn!(message_id = ?letter.message_id, ?error, retry_in = %pause, "a mail could not be sent");
                 let now = (self.clock)();
                 Outcome::Retry {
@@ -272,32 +291,5 @@ impl Worker {
                 }
             }
         }
-    }
-}
-
-/// The pause after so many attempts before: doubled each time up to the maximum, less up to a
-/// quarter that depends on the mail, so that mails that failed together do not return together.
-fn back_off(message_id: &str, attempts: u32) -> SignedDuration {
-    let doubled = BACK_OFF_SECONDS.saturating_mul(1 << attempts.min(20));
-    let full = faults::patience(doubled.min(BACK_OFF_MAX_SECONDS) * 1_000);
-    let hash = blake3::hash(format!("{attempts} {message_id}").as_bytes());
-    let share = i64::from(hash.as_bytes()[0]);
-    SignedDuration::from_millis(full - full / 4 * share / 255)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn back_off_doubles_to_a_quarter_of_an_hour() {
-        for (attempts, seconds) in [(0, 15), (1, 30), (2, 60), (5, 480), (6, 900), (4_000, 900)] {
-            let pause = back_off("a.1.b@c", attempts).as_millis();
-            assert!(
-                (seconds * 750..=seconds * 1_000).contains(&pause),
-                "{attempts}: {pause}"
-            );
-        }
-        assert_ne!(back_off("a.1.b@c", 3), back_off("a.2.b@c", 3));
     }
 }

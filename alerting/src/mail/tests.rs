@@ -21,13 +21,17 @@ use crate::metrics::Metrics;
 use crate::routing::{Language, Recipient, Routing};
 use crate::store::{Channel, Letter, MailQueue, Store};
 use crate::test_kit::{
-    arrears, batch, cleared, evidence, finding, gone, now, recipient, region, routing, update,
+    arrears, at_once, batch, cleared, evidence, finding, gone, now, recipient, routing, update,
 };
 
 const PERSON: &str = "341099194001010008";
 
-fn places() -> Places {
-    Places::new("黄山市", [(region("341002"), "屯溪区".to_owned())])
+fn policy() -> Arc<rules::Policy> {
+    Arc::new(rules::Policy::huangshan())
+}
+
+fn office() -> Office {
+    MailConfig::default().office(policy()).unwrap()
 }
 
 fn store(folder: &TempDir) -> Store {
@@ -45,6 +49,7 @@ fn letters(steps: Vec<crate::Update>, recipients: Vec<Recipient>) -> Vec<Letter>
             .commit(&batch(epoch as u64, [step]), &routing, now())
             .unwrap();
         let mut queue = MailQueue::open(store.path()).unwrap();
+        queue.plan(&at_once(), now()).unwrap();
         let letters = queue.claim(now(), 100).unwrap();
         let sent: Vec<_> = letters
             .iter()
@@ -65,7 +70,7 @@ fn in_english(address: &str) -> Recipient {
 
 fn bytes(letter: &Letter) -> Vec<u8> {
     let from = "基金监测 <watch@fund.example.org>".parse().unwrap();
-    compose(letter, &from, &places()).unwrap().bytes
+    compose(letter, &from, &office()).unwrap().bytes
 }
 
 /// Subject, text and HTML.
@@ -127,6 +132,7 @@ fn a_mail_is_what_mail_programs_expect() {
     let root = format!("<{id}@fund.example.org>");
     assert_eq!(header(&mail, "In-Reply-To"), root);
     assert_eq!(header(&mail, "References"), root);
+    assert!(mail.header_raw("Reply-To").is_none());
     assert_eq!(header(&mail, "Auto-Submitted"), "auto-generated");
     assert_eq!(header(&mail, "X-Fundwatch-Severity"), "blue");
     assert_eq!(mail.date().unwrap().to_rfc3339(), "2024-04-01T08:00:00Z");
@@ -198,7 +204,15 @@ fn changes_say_from_what_to_what_and_why() {
     assert!(text.contains("- 等级: 蓝 → 橙"), "{text}");
     assert!(text.contains("- 涉及金额: 100.00元 → 120,000.00元（12.00万元）"));
     assert!(text.contains("- 引起变化的记录: tax.collection/D1"));
-    assert!(html.contains("<li>等级: 蓝 → 橙</li>"), "{html}");
+    assert!(html.contains("<strong>橙</strong>"), "{html}");
+    // Each goes under the first, and under the root that all mails on the alert have in common.
+    let raw = bytes(&letters[1]);
+    let mail = MessageParser::default().parse(&raw).unwrap();
+    let first = format!("<{}>", letters[0].message_id);
+    assert_eq!(header(&mail, "In-Reply-To"), first);
+    let root = format!("<{id}@fund.example.org>");
+    let references: Vec<_> = header(&mail, "References").split_whitespace().collect();
+    assert_eq!(references, [root.as_str(), first.as_str()]);
     let (_, text, _) = parts(&letters[2]);
     assert!(
         text.contains("预警已解除") && text.contains("解除于: 2024-03-20"),
@@ -333,20 +347,21 @@ fn a_digest_lists_fifty_and_counts_the_rest() {
     let updates = (1..=60).map(|n| update(arrears(n, i64::from(n) * 1_000)));
     let both = routing([recipient("li@example.org"), in_english("jo@example.org")]);
     store.commit(&batch(1, updates), &both, now()).unwrap();
-    let letters = MailQueue::open(store.path())
-        .unwrap()
-        .claim(now(), 9)
-        .unwrap();
+    let mut queue = MailQueue::open(store.path()).unwrap();
+    queue.plan(&at_once(), now()).unwrap();
+    let letters = queue.claim(now(), 9).unwrap();
     assert_eq!(letters.len(), 2);
     let (subject, text, html) = parts(&letters[0]);
     assert_eq!(subject, "[汇总] 60 条预警通知：蓝 60");
-    assert!(text.contains("1. [蓝][新预警] 屯溪区 · 欠费 · "), "{text}");
+    assert!(text.contains("1. [蓝] 屯溪区 · 欠费 · "), "{text}");
     assert!(
         text.contains("60,000.00") && !text.contains(" · 10,000.00"),
         "{text}"
     );
     assert!(text.contains("另有 10 条未列出"), "{text}");
-    assert_eq!(html.matches("<tr>").count(), 51);
+    assert_eq!(html.matches("<strong>蓝</strong>").count(), 50);
+    assert!(text.contains("其中持续中: 60"), "{text}");
+    assert!(text.contains("新出现:"), "{text}");
     let (subject, text, _) = parts(&letters[1]);
     assert_eq!(subject, "[digest] 60 notices: BLUE 60");
     assert!(text.contains("10 more are not listed"), "{text}");
@@ -443,12 +458,12 @@ fn what_is_over_or_was_never_due_demands_nothing() {
         for letter in &letters {
             let (subject, text, html) = parts(letter);
             let lead = text.lines().next().unwrap();
-            assert!(html.contains(&format!("<strong>{}", &lead[..9])), "{html}");
+            assert!(html.contains(&lead[..9]), "{html}");
             let (kind, zh) = match &letter.content {
                 crate::store::Content::Single(telling) => {
                     (telling.kind, letter.language == Language::Zh)
                 }
-                crate::store::Content::Digest(_) => panic!("one alert makes no digest"),
+                _ => panic!("one alert makes no digest"),
             };
             let words = DEMANDS.iter().filter(|word| text.contains(**word));
             let words: Vec<_> = words.collect();
@@ -495,7 +510,7 @@ fn what_is_over_or_was_never_due_demands_nothing() {
                         "{text}"
                     );
                     for part in [&subject, &text, &html] {
-                        for level in ["RED", "\n等级", "Severity", "红", "#c62828"] {
+                        for level in ["RED", "\n等级", "Severity", "红", "#c62828", "#fdecea"] {
                             assert!(!part.contains(level), "{level} in\n{part}");
                         }
                     }
@@ -669,7 +684,7 @@ impl Running {
         // Ten minutes pass in a second, so that a test need not wait for a back-off.
         let start = Instant::now();
         let clock: Clock = Arc::new(move || -> Timestamp { now() + start.elapsed() * 600 });
-        let sender = Sender::new(&config, places(), queue, metrics, clock)
+        let sender = Sender::new(&config, policy(), queue, metrics, clock)
             .unwrap()
             .unwrap();
         let (stop, stopped) = watch::channel(false);
@@ -694,7 +709,7 @@ impl Running {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let outbox = reader.outbox(Channel::Mail).unwrap();
-            if outbox.pending == 0 {
+            if reader.notices().unwrap() + outbox.pending == 0 {
                 return outbox.failed;
             }
             assert!(Instant::now() < deadline, "{outbox:?}");
@@ -716,10 +731,12 @@ impl Running {
     }
 }
 
+const AT_ONCE: &str = "pace = { blue = \"at-once\", life_on = \"never\" }";
+
 fn smtp(peer: &Peer, connections: usize) -> String {
     format!(
         "transport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
-         from = \"watch@fund.example.org\"\nmax_connections = {connections}\ntimeout_seconds = 1",
+         from = \"watch@fund.example.org\"\nmax_connections = {connections}\ntimeout_seconds = 1\n{AT_ONCE}",
         peer.at.port()
     )
 }
@@ -810,14 +827,15 @@ async fn a_stop_loses_nothing() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let reader = running.store.reader().unwrap();
     let _folder = running.end().await;
-    assert_eq!(reader.outbox(Channel::Mail).unwrap().pending, 5);
+    let waiting = reader.notices().unwrap() + reader.outbox(Channel::Mail).unwrap().pending;
+    assert_eq!(waiting, 5);
 }
 
 #[tokio::test]
 async fn a_folder_holds_one_file_a_mail() {
     let target = TempDir::new().unwrap();
     let config = format!(
-        "transport = \"eml-folder\"\nfolder = {:?}\nfrom = \"watch@fund.example.org\"",
+        "transport = \"eml-folder\"\nfolder = {:?}\nfrom = \"watch@fund.example.org\"\n{AT_ONCE}",
         target.path().join("mail")
     );
     let both = vec![recipient("li@example.org"), in_english("jo@example.org")];

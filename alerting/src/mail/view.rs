@@ -1,16 +1,17 @@
 //! A telling as a reader sees it: every text in the reader's language, cleaned, and without a full
 //! resident ID number.
 
-use std::collections::BTreeMap;
-
-use domain::{Alert, Detector, Money, PersonId, RegionCode, Severity, State};
+use domain::{Alert, Detector, Money, PersonId, Severity, State};
 use serde_json::Value;
 
+use super::arithmetic;
+use super::office::Office;
 use super::text::{clean, scrub};
-use super::words::{self, Labels, Standing, Topic};
+use super::words::{self, Labels, Put, Standing, Topic};
 use crate::life::{self, EventKind, Trend};
+use crate::plan::MailKind;
 use crate::routing::Language;
-use crate::store::{Digest, Telling};
+use crate::store::{Digest, LifeSign, Telling};
 
 /// Facts that are shown at most.
 const EVIDENCE_MAX: usize = 10;
@@ -19,37 +20,6 @@ const SUBJECT_MAX: usize = 70;
 /// Fen in ten thousand yuan (万元), and in a hundred million (亿元).
 const WAN: i128 = 1_000_000;
 const YI: i128 = 10_000 * WAN;
-
-/// The names of the pool and its regions, from the policy.
-#[derive(Clone, Debug, Default)]
-pub struct Places {
-    pool: String,
-    regions: BTreeMap<RegionCode, String>,
-}
-
-impl Places {
-    /// The pool's name, and its regions by code.
-    pub fn new(pool: &str, regions: impl IntoIterator<Item = (RegionCode, String)>) -> Places {
-        Places {
-            pool: clean(pool),
-            regions: regions
-                .into_iter()
-                .map(|(code, name)| (code, clean(&name)))
-                .collect(),
-        }
-    }
-
-    /// The pool's name.
-    pub fn pool(&self) -> &str {
-        &self.pool
-    }
-
-    fn region<'a>(&'a self, code: &'a str) -> &'a str {
-        RegionCode::parse(code.as_bytes())
-            .and_then(|code| self.regions.get(&code))
-            .map_or(code, String::as_str)
-    }
-}
 
 /// A mail on one telling.
 pub struct Single {
@@ -62,23 +32,63 @@ pub struct Single {
     pub sentence: String,
     /// The severity of what is open; empty of what is over or was never due.
     pub severity_class: &'static str,
+    /// The word of the severity in the coloured field, of what is open.
+    pub badge: Option<&'static str>,
+    /// What is or was at stake; none of the feeds themselves, nor of what was never due.
+    pub amount: Option<String>,
     /// Label and value: how much, since when.
-    pub facts: Vec<(&'static str, String)>,
+    pub facts: Vec<Fact>,
     /// None of an alert that was never due: no rule was broken.
     pub rule: Option<&'static str>,
     pub policy: Option<String>,
     pub action: &'static str,
-    /// What changed since the last telling.
-    pub changes: Vec<String>,
+    /// By when.
+    pub respond_by: Option<String>,
+    /// What changed since the reader was last told.
+    pub changes: Vec<Change>,
     pub cause: Option<String>,
+    pub arithmetic: Option<String>,
     pub details_label: &'static str,
-    pub details: Vec<(String, String)>,
+    pub details: Vec<Fact>,
     pub evidence_label: &'static str,
     pub evidence: Vec<String>,
     /// Facts that are not shown.
     pub evidence_more: Option<String>,
     pub id: String,
     pub told_at: String,
+    pub link: Option<String>,
+}
+
+/// A label and a value.
+pub struct Fact {
+    pub label: String,
+    pub value: String,
+    /// A number, which stands on the right.
+    pub is_number: bool,
+}
+
+impl Fact {
+    fn text(label: &str, value: String) -> Fact {
+        Fact {
+            label: label.to_owned(),
+            value,
+            is_number: false,
+        }
+    }
+
+    fn number(label: &str, value: String) -> Fact {
+        Fact {
+            is_number: true,
+            ..Fact::text(label, value)
+        }
+    }
+}
+
+/// Something that is another than it was.
+pub struct Change {
+    pub label: &'static str,
+    pub was: String,
+    pub is: String,
 }
 
 /// A mail on many.
@@ -86,18 +96,49 @@ pub struct Many {
     pub labels: &'static Labels,
     pub subject: String,
     pub pool: String,
-    /// How many there are, by severity.
+    /// The severity of the gravest that is open.
+    pub severity_class: &'static str,
+    /// Why they are in one mail, and how many there are.
     pub summary: String,
-    pub rows: Vec<Line>,
+    /// Three numbers that say the most.
+    pub numbers: Vec<Fact>,
+    pub sections: Vec<Section>,
     /// How many are not shown.
     pub more: Option<String>,
-    pub columns: [&'static str; 8],
+    /// What is to be done; of groups and failures of a region, which are one matter.
+    pub action: Option<&'static str>,
+    pub respond_by: Option<String>,
+    pub link: Option<String>,
 }
 
-/// A row of a digest.
+/// Rows of a kind.
+pub struct Section {
+    pub title: &'static str,
+    pub rows: Vec<Line>,
+}
+
+/// A row of a mail on many.
 pub struct Line {
     pub severity_class: &'static str,
-    pub cells: [String; 8],
+    pub severity: String,
+    pub place: String,
+    pub name: &'static str,
+    pub who: String,
+    pub amount: String,
+    pub id: String,
+    pub link: Option<String>,
+}
+
+/// A sign of life.
+pub struct Life {
+    pub labels: &'static Labels,
+    pub subject: String,
+    pub pool: String,
+    pub summary: String,
+    pub numbers: Vec<Fact>,
+    pub feeds_label: &'static str,
+    pub feeds: Vec<Fact>,
+    pub link: Option<String>,
 }
 
 /// The parts of a telling that several texts need.
@@ -114,7 +155,7 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn new(telling: &'a Telling, places: &'a Places, language: Language) -> Told<'a> {
+    fn new(telling: &'a Telling, office: &'a Office, language: Language) -> Told<'a> {
         let alert = &telling.alert;
         let before = telling
             .before
@@ -136,7 +177,7 @@ impl<'a> Told<'a> {
                 (_, State::Cleared) => Standing::Cleared,
             },
             cause: telling.cause.as_deref(),
-            region: places.region(&alert.region),
+            region: office.region(&alert.region),
         }
     }
 
@@ -154,17 +195,17 @@ impl<'a> Told<'a> {
             .cleared_on
             .map_or("—".to_owned(), |day| day.to_string());
         let by = words::taken_back_by(self.cause.map(scrub).as_deref(), self.language);
-        self.topic
-            .sentence(self.standing, self.language)
-            .replace("{by}", &by)
-            .replace("{what}", &self.what())
-            .replace("{name}", self.topic.name(self.language))
-            .replace("{until}", &until)
-            .replace("{who}", &who(alert))
-            .replace("{region}", self.region)
-            .replace("{period}", alert.period.as_deref().unwrap_or(""))
-            .replace("{item}", &scrub(alert.item.as_deref().unwrap_or("")))
-            .replace("{amount}", &money(self.weight(), self.language))
+        let put = Put {
+            who: &who(alert),
+            region: self.region,
+            period: &clean(alert.period.as_deref().unwrap_or("")),
+            item: &scrub(alert.item.as_deref().unwrap_or("")),
+            amount: &money(self.weight(), self.language),
+            until: &until,
+            what: &self.what(),
+            by: &by,
+        };
+        self.topic.sentence(self.standing, &put, self.language)
     }
 
     /// Subject, region, period and item, and nothing of what was said of them.
@@ -191,17 +232,21 @@ impl<'a> Told<'a> {
         };
         let name = self.topic.name(self.language);
         let short_id: String = self.alert.id.chars().take(8).collect();
-        let at_stake = self.speaks_of_money() && self.standing != Standing::Withdrawn;
-        let amount = match (at_stake, self.language) {
-            (false, _) => String::new(),
-            (true, Language::Zh) => format!(" {}元", self.weight().grouped()),
-            (true, Language::En) => format!(" CNY {}", self.weight().grouped()),
+        let amount = match self.amount() {
+            None => String::new(),
+            Some(amount) => format!(" {}", short_money(amount, self.language)),
         };
         fit(
             |region, amount| format!("[{head}][{region}] {name}{amount} · #{short_id}"),
             self.region,
             &amount,
         )
+    }
+
+    /// What is or was at stake, if it is money and was ever due.
+    fn amount(&self) -> Option<Money> {
+        let is_told = self.speaks_of_money() && self.standing != Standing::Withdrawn;
+        is_told.then(|| self.weight())
     }
 
     fn speaks_of_money(&self) -> bool {
@@ -222,45 +267,47 @@ impl<'a> Told<'a> {
         }
     }
 
-    fn facts(&self) -> Vec<(&'static str, String)> {
+    fn facts(&self) -> Vec<Fact> {
         let (alert, labels) = (self.alert, words::labels(self.language));
         let withdrawn = self.standing == Standing::Withdrawn;
         let mut facts = Vec::new();
         if !withdrawn {
             let level = severity(alert.severity, self.language).to_owned();
-            facts.push((labels.severity, level));
+            facts.push(Fact::text(labels.severity, level));
         }
         let region = match self.language {
-            Language::Zh => format!("{}（{}）", self.region, alert.region),
-            Language::En => format!("{} ({})", self.region, alert.region),
+            Language::Zh => format!("{}（{}）", self.region, clean(&alert.region)),
+            Language::En => format!("{} ({})", self.region, clean(&alert.region)),
         };
-        facts.push((labels.state, self.state().to_owned()));
-        facts.push((labels.region, region));
-        facts.push((labels.subject, who(alert)));
+        facts.push(Fact::text(labels.state, self.state().to_owned()));
+        facts.push(Fact::text(labels.region, region));
+        facts.push(Fact::text(labels.subject, who(alert)));
         if let Some(period) = &alert.period {
-            facts.push((labels.period, clean(period)));
+            facts.push(Fact::text(labels.period, clean(period)));
         }
         if let Some(item) = &alert.item {
-            facts.push((labels.item, scrub(item)));
+            facts.push(Fact::text(labels.item, scrub(item)));
         }
         if withdrawn {
             if self.speaks_of_money() {
-                facts.push((labels.was_told, money(self.weight(), self.language)));
+                let told = money(self.weight(), self.language);
+                facts.push(Fact::number(labels.was_told, told));
             }
             return facts;
         }
         if self.speaks_of_money() {
             if self.standing == Standing::Open {
-                facts.push((labels.amount, money(alert.amount, self.language)));
+                let amount = money(alert.amount, self.language);
+                facts.push(Fact::number(labels.amount, amount));
             }
-            facts.push((labels.peak, money(alert.peak, self.language)));
+            facts.push(Fact::number(labels.peak, money(alert.peak, self.language)));
         }
-        facts.push((labels.since, alert.opened_on.to_string()));
+        facts.push(Fact::text(labels.since, alert.opened_on.to_string()));
         if let Some(date) = alert.cleared_on {
-            facts.push((labels.until, date.to_string()));
+            facts.push(Fact::text(labels.until, date.to_string()));
         }
         if alert.episodes > 1 {
-            facts.push((labels.episodes, alert.episodes.to_string()));
+            facts.push(Fact::text(labels.episodes, alert.episodes.to_string()));
         }
         facts
     }
@@ -273,8 +320,13 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// Each figure that is another than when the alert was last told.
-    fn changes(&self, telling: &Telling) -> Vec<String> {
+    fn badge(&self) -> Option<&'static str> {
+        let is_open = self.standing == Standing::Open;
+        is_open.then(|| severity_word(self.alert.severity, self.language))
+    }
+
+    /// Each figure that is another than when the reader was last told.
+    fn changes(&self, telling: &Telling) -> Vec<Change> {
         let Some((before, kind)) = &telling.before else {
             return Vec::new();
         };
@@ -283,38 +335,57 @@ impl<'a> Told<'a> {
             State::Open => labels.open,
             State::Cleared => labels.cleared,
         };
-        let mut pairs = Vec::new();
+        let mut changes = Vec::new();
+        let mut add = |label, was: String, is: String| {
+            if was != is {
+                changes.push(Change { label, was, is });
+            }
+        };
         let now = self.alert;
         let was = if *kind == EventKind::Withdrawn {
             labels.withdrawn
         } else {
             state(before)
         };
-        if was != self.state() {
-            pairs.push((labels.state, was.to_owned(), self.state().to_owned()));
-        }
-        if self.standing == Standing::Withdrawn {
-            return lines(&pairs);
-        }
-        let level = |alert: &Alert| severity(alert.severity, self.language).to_owned();
-        if before.severity != now.severity {
-            pairs.push((labels.severity, level(before), level(now)));
-        }
-        if before.amount != now.amount {
+        add(labels.state, was.to_owned(), self.state().to_owned());
+        if self.standing != Standing::Withdrawn {
+            let level = |alert: &Alert| severity(alert.severity, self.language).to_owned();
+            add(labels.severity, level(before), level(now));
             let amount = |alert: &Alert| money(alert.amount, self.language);
-            pairs.push((labels.amount, amount(before), amount(now)));
+            add(labels.amount, amount(before), amount(now));
+            let episodes = |alert: &Alert| alert.episodes.to_string();
+            add(labels.episodes, episodes(before), episodes(now));
         }
-        if before.episodes != now.episodes {
-            let (was, is) = (before.episodes.to_string(), now.episodes.to_string());
-            pairs.push((labels.episodes, was, is));
+        changes
+    }
+
+    fn respond_by(&self, telling: &Telling, office: &Office) -> Option<String> {
+        if self.standing != Standing::Open {
+            return None;
         }
-        lines(&pairs)
+        respond_by(self.alert.severity, telling, office, self.language)
     }
 }
 
+fn respond_by(
+    severity: Severity,
+    telling: &Telling,
+    office: &Office,
+    language: Language,
+) -> Option<String> {
+    let (day, days) = office.respond_by(severity, telling.told_at)?;
+    Some(match (days, language) {
+        (0, Language::Zh) => format!("{day} 当日"),
+        (0, Language::En) => format!("{day}, the same day"),
+        (_, Language::Zh) => format!("{day} 前（{days} 个工作日内）"),
+        (1, Language::En) => format!("{day} (within 1 business day)"),
+        (_, Language::En) => format!("{day} (within {days} business days)"),
+    })
+}
+
 /// The mail on one telling.
-pub fn single(telling: &Telling, places: &Places, language: Language) -> Single {
-    let told = Told::new(telling, places, language);
+pub fn single(telling: &Telling, office: &Office, language: Language) -> Single {
+    let told = Told::new(telling, office, language);
     let alert = &telling.alert;
     let hidden = alert.evidence.len().saturating_sub(EVIDENCE_MAX);
     let labels = words::labels(language);
@@ -322,22 +393,28 @@ pub fn single(telling: &Telling, places: &Places, language: Language) -> Single 
     Single {
         labels,
         subject: told.subject(),
-        pool: places.pool().to_owned(),
+        pool: office.pool().to_owned(),
         event: words::event(telling.kind, told.worse, told.told_open, language),
         sentence: told.sentence(),
         severity_class: told.severity_class(),
+        badge: told.badge(),
+        amount: told.amount().map(|amount| short_money(amount, language)),
         facts: told.facts(),
         rule: (!withdrawn).then(|| told.topic.rule(language)),
         policy: alert.policy.as_deref().filter(|_| !withdrawn).map(clean),
         action: told.topic.action(told.standing, language),
+        respond_by: told.respond_by(telling, office),
         changes: told.changes(telling),
         cause: telling.cause.as_deref().map(scrub),
+        arithmetic: (!withdrawn)
+            .then(|| arithmetic::line(alert, office, language))
+            .flatten(),
         details_label: if withdrawn {
             labels.told_details
         } else {
             labels.details
         },
-        details: details(alert, places, language),
+        details: details(alert, office, language),
         evidence_label: if withdrawn {
             labels.told_evidence
         } else {
@@ -354,99 +431,322 @@ pub fn single(telling: &Telling, places: &Places, language: Language) -> Single 
             Language::En => format!("and {hidden} more"),
         }),
         id: clean(&alert.id),
-        told_at: telling.told_at.to_string(),
+        told_at: office.clock_text(telling.told_at),
+        link: office.link(&alert.id),
     }
 }
 
 /// The mail on many.
-pub fn many(digest: &Digest, places: &Places, language: Language) -> Many {
+pub fn many(digest: &Digest, office: &Office, language: Language) -> Many {
     let labels = words::labels(language);
-    let total = digest.total();
-    let counts: Vec<String> = digest
-        .counts
-        .iter()
-        .map(|(level, count)| format!("{} {count}", severity(*level, language)))
-        .collect();
-    let hidden = total.saturating_sub(digest.shown.len() as u64);
-    let (subject, summary, more) = match language {
-        Language::Zh => (
-            format!("[汇总] {total} 条预警通知：{}", counts.join("、")),
-            format!(
-                "同一批次产生了 {total} 条通知（{}），合并为本邮件，按等级和金额排列。",
-                counts.join("、")
-            ),
-            format!("另有 {hidden} 条未列出，请在系统中查看。"),
-        ),
-        Language::En => (
-            format!("[digest] {total} notices: {}", counts.join(", ")),
-            format!(
-                "One batch made {total} notices ({}), told in this one mail, by severity and amount.",
-                counts.join(", ")
-            ),
-            format!("{hidden} more are not listed here: see the system."),
-        ),
+    let first = digest.shown.first();
+    let told = first.map(|telling| Told::new(telling, office, language));
+    let hidden = digest.total().saturating_sub(digest.shown.len() as u64);
+    let gravest = digest.shown.iter().find(|telling| is_open(telling));
+    let is_one_matter = matches!(
+        digest.kind,
+        MailKind::Group | MailKind::Wide | MailKind::Reminder
+    );
+    let (subject, summary) = headline(digest, told.as_ref(), language);
+    // However small each is: together they are what a supervisor must see first.
+    let is_failure = digest.kind == MailKind::Wide && digest.open.0 > 0;
+    let gravity = |telling: &Telling| {
+        if is_failure {
+            Severity::Red
+        } else {
+            telling.alert.severity
+        }
     };
     Many {
         labels,
         subject: cut(&subject, SUBJECT_MAX),
-        pool: places.pool().to_owned(),
+        pool: office.pool().to_owned(),
+        severity_class: gravest.map_or("", |telling| gravity(telling).as_str()),
         summary,
-        rows: digest
-            .shown
-            .iter()
-            .map(|telling| line(telling, places, language))
-            .collect(),
-        more: (hidden > 0).then_some(more),
-        columns: [
-            labels.severity,
-            labels.event,
-            labels.region,
-            match language {
-                Language::Zh => "类别",
-                Language::En => "Kind",
-            },
-            labels.subject,
-            labels.period,
-            labels.amount,
-            labels.id,
-        ],
+        numbers: numbers(digest, language),
+        sections: sections(digest, office, language),
+        more: (hidden > 0).then(|| match language {
+            Language::Zh => format!("另有 {hidden} 条未列出，请在系统中查看。"),
+            Language::En => format!("{hidden} more are not listed here: see the system."),
+        }),
+        action: told
+            .as_ref()
+            .filter(|told| is_one_matter && told.standing == Standing::Open)
+            .map(|told| told.topic.action(told.standing, language)),
+        respond_by: gravest
+            .filter(|_| is_one_matter)
+            .and_then(|telling| respond_by(gravity(telling), telling, office, language)),
+        link: office.link_to_all(),
     }
 }
 
-fn line(telling: &Telling, places: &Places, language: Language) -> Line {
-    let told = Told::new(telling, places, language);
+/// Subject, and the sentence that says why these are in one mail.
+fn headline(digest: &Digest, told: Option<&Told<'_>>, language: Language) -> (String, String) {
+    let total = digest.total();
+    let counts = by_severity(&digest.counts, language);
+    let (region, name) = told.map_or(("", ""), |told| (told.region, told.topic.name(language)));
+    let month = told
+        .and_then(|told| told.alert.period.as_deref())
+        .map(clean)
+        .unwrap_or_default();
+    let level = digest
+        .counts
+        .first()
+        .map_or("", |(level, _)| severity(*level, language));
+    let amount = match told {
+        Some(told) if told.speaks_of_money() && digest.open.0 > 0 => match language {
+            Language::Zh => format!("，{}", short_money(digest.open.1, language)),
+            Language::En => format!(", {}", short_money(digest.open.1, language)),
+        },
+        _ => String::new(),
+    };
+    let open = digest.open.0;
+    match (digest.kind, language) {
+        (MailKind::Group, Language::Zh) => (
+            format!("[{level}][{region}] {name} {total} 条{amount}"),
+            format!("{region}“{name}”有 {total} 条新情况，合并为本邮件。"),
+        ),
+        (MailKind::Group, Language::En) => (
+            format!("[{level}][{region}] {name}: {total} notices{amount}"),
+            format!("{total} notices on \"{name}\" in {region}, told together."),
+        ),
+        (MailKind::Reminder, Language::Zh) => (
+            format!("[{level}·提醒][{region}] {name} {total} 条仍未解除{amount}"),
+            format!("提醒：{region}“{name}”仍有 {total} 条未解除，此前均已通知，其间没有新情况。"),
+        ),
+        (MailKind::Reminder, Language::En) => (
+            format!("[{level}·reminder][{region}] {name}: {total} still open{amount}"),
+            format!(
+                "A reminder: {total} alerts on \"{name}\" in {region} are still open. All were told before; nothing \
+                 is new since."
+            ),
+        ),
+        (MailKind::Wide, Language::Zh) if open == 0 => (
+            format!("[已解除][{region}] {month} {name} 区县性情况 · {total} 条"),
+            format!(
+                "{region} {month} 的“{name}”涉及面较大，按一件事通知：其中 {total} 条已解除或撤回。"
+            ),
+        ),
+        (MailKind::Wide, Language::En) if open == 0 => (
+            format!("[cleared][{region}] {month} {name}, region-wide · {total}"),
+            format!(
+                "\"{name}\" of {month} concerned much of {region} and is told as one matter: {total} of it are over or \
+                 taken back."
+            ),
+        ),
+        (MailKind::Wide, Language::Zh) => (
+            format!("[红·全区县][{region}] {month} {name} {open} 起{amount}"),
+            format!(
+                "{region} {month} 的“{name}”同时有 {open} 起，很可能是区县整体的问题，按一件事通知，不逐起发信。"
+            ),
+        ),
+        (MailKind::Wide, Language::En) => (
+            format!("[RED·region-wide][{region}] {month} {name}: {open}{amount}"),
+            format!(
+                "\"{name}\" of {month} has {open} cases in {region} at once. That is most likely one failure of the \
+                 region: it is told as one matter, not case by case."
+            ),
+        ),
+        (MailKind::Batch, Language::Zh) => (
+            format!("[汇总] {total} 条预警通知：{counts}"),
+            format!("同一时间产生了 {total} 条通知（{counts}），合并为本邮件，按等级和金额排列。"),
+        ),
+        (MailKind::Batch, Language::En) => (
+            format!("[digest] {total} notices: {counts}"),
+            format!(
+                "{total} notices at one time ({counts}), told in this one mail, by severity and amount."
+            ),
+        ),
+        (MailKind::Overflow, Language::Zh) => (
+            format!("[限量汇总] {total} 条预警通知：{counts}"),
+            format!(
+                "一小时内发给您的邮件已达上限，其余 {total} 条通知（{counts}）合并为本邮件，没有遗漏。"
+            ),
+        ),
+        (MailKind::Overflow, Language::En) => (
+            format!("[hourly limit] {total} notices: {counts}"),
+            format!(
+                "The limit of mails to you within an hour is reached: the other {total} notices ({counts}) are told in \
+                 this one mail. Nothing is left out."
+            ),
+        ),
+        (_, Language::Zh) => (
+            format!("[每日汇总] {total} 条：{counts}"),
+            format!("自上次汇总以来有 {total} 条通知（{counts}），按等级和金额排列。"),
+        ),
+        (_, Language::En) => (
+            format!("[daily digest] {total} notices: {counts}"),
+            format!("{total} notices since the last digest ({counts}), by severity and amount."),
+        ),
+    }
+}
+
+fn by_severity(counts: &[(Severity, u64)], language: Language) -> String {
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(level, count)| format!("{} {count}", severity(*level, language)))
+        .collect();
+    counts.join(match language {
+        Language::Zh => "、",
+        Language::En => ", ",
+    })
+}
+
+fn numbers(digest: &Digest, language: Language) -> Vec<Fact> {
+    let (notices, open, amount) = match language {
+        Language::Zh => ("通知", "其中持续中", "持续中涉及金额"),
+        Language::En => ("Notices", "Still open", "At stake in what is open"),
+    };
+    vec![
+        Fact::number(notices, digest.total().to_string()),
+        Fact::number(open, digest.open.0.to_string()),
+        Fact::number(amount, short_money(digest.open.1, language)),
+    ]
+}
+
+fn is_open(telling: &Telling) -> bool {
+    telling.kind != EventKind::Withdrawn && telling.alert.state == State::Open
+}
+
+/// The rows by what is new of them: new ones, then worse, better, over, taken back.
+fn sections(digest: &Digest, office: &Office, language: Language) -> Vec<Section> {
+    let labels = words::labels(language);
+    let mut sections: Vec<Section> = words::section_titles(language)
+        .map(|title| Section {
+            title,
+            rows: Vec::new(),
+        })
+        .into();
+    for telling in &digest.shown {
+        let told = Told::new(telling, office, language);
+        let place = match telling.kind {
+            _ if digest.kind == MailKind::Reminder => 5,
+            EventKind::Raised | EventKind::Reopened => 0,
+            EventKind::Changed if told.worse => 1,
+            EventKind::Changed => 2,
+            EventKind::Cleared => 3,
+            EventKind::Withdrawn => 4,
+        };
+        sections[place]
+            .rows
+            .push(line(&told, telling, office, labels));
+    }
+    sections.retain(|section| !section.rows.is_empty());
+    sections
+}
+
+fn line(told: &Told<'_>, telling: &Telling, office: &Office, labels: &Labels) -> Line {
     let alert = &telling.alert;
-    let tag = words::tag(telling.kind, told.worse, language);
-    let withdrawn = told.standing == Standing::Withdrawn;
+    // A region's own alerts name it once.
+    let who = (alert.subject != alert.region).then(|| who(alert));
+    let parts = [
+        who,
+        alert.period.as_deref().map(clean),
+        alert.item.as_deref().map(scrub),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
     Line {
         severity_class: told.severity_class(),
-        cells: [
-            if withdrawn {
-                "—".to_owned()
-            } else {
-                severity(alert.severity, language).to_owned()
-            },
-            if tag.is_empty() {
-                words::event(telling.kind, told.worse, told.told_open, language).to_owned()
-            } else {
-                tag.to_owned()
-            },
-            told.region.to_owned(),
-            told.topic.name(language).to_owned(),
-            who(alert),
-            clean(alert.period.as_deref().unwrap_or("—")),
-            if told.speaks_of_money() && !withdrawn {
-                told.weight().grouped()
-            } else {
-                "—".to_owned()
-            },
-            alert.id.chars().take(8).collect(),
-        ],
+        severity: match told.standing {
+            Standing::Withdrawn => labels.withdrawn.to_owned(),
+            _ => severity(alert.severity, told.language).to_owned(),
+        },
+        place: told.region.to_owned(),
+        name: told.topic.name(told.language),
+        who: parts.join(" · "),
+        amount: told.amount().map_or("—".to_owned(), |amount| {
+            short_money(amount, told.language)
+        }),
+        id: alert.id.chars().take(8).collect(),
+        link: office.link(&alert.id),
+    }
+}
+
+/// The sign of life.
+pub fn life(sign: &LifeSign, office: &Office, language: Language) -> Life {
+    let labels = words::labels(language);
+    let open: u64 = sign.open.iter().map(|(_, count)| count).sum();
+    let (since, until) = (office.day(sign.since), office.day(sign.until));
+    let by_level = by_severity(&sign.open, language);
+    let amount = short_money(sign.open_amount, language);
+    let (subject, summary, names, feeds_label) = match language {
+        Language::Zh => (
+            format!(
+                "[监测正常] {} {until}：通知 {} 条，未解除 {open} 条",
+                office.pool(),
+                sign.told
+            ),
+            format!(
+                "基金监测系统运行正常。{since} 至 {until} 向您发出通知 {} 条。若本邮件在每周约定时间没有到达，请联系系统管理员。",
+                sign.told
+            ),
+            [
+                "通知条数",
+                "未解除预警",
+                "未解除涉及金额",
+                "被永久拒收的通知",
+            ],
+            "各类数据的完整截止日（进度最慢的区县）",
+        ),
+        Language::En => (
+            format!(
+                "[monitoring is alive] {} {until}: {} notices, {open} open",
+                office.pool(),
+                sign.told
+            ),
+            format!(
+                "The fund monitor is running. From {since} to {until} it sent you {} notices. Should this weekly mail ever \
+                 fail to come, ask whoever runs the system.",
+                sign.told
+            ),
+            [
+                "Notices",
+                "Open alerts",
+                "At stake in them",
+                "Notices refused for good",
+            ],
+            "How far each feed is complete (the region that is furthest behind)",
+        ),
+    };
+    let open = if by_level.is_empty() {
+        open.to_string()
+    } else {
+        match language {
+            Language::Zh => format!("{open}（{by_level}）"),
+            Language::En => format!("{open} ({by_level})"),
+        }
+    };
+    let values = [
+        sign.told.to_string(),
+        open,
+        amount,
+        sign.refused.to_string(),
+    ];
+    Life {
+        labels,
+        subject: cut(&subject, SUBJECT_MAX),
+        pool: office.pool().to_owned(),
+        summary,
+        numbers: names
+            .into_iter()
+            .zip(values)
+            .map(|(name, value)| Fact::number(name, value))
+            .collect(),
+        feeds_label,
+        feeds: sign
+            .feeds
+            .iter()
+            .map(|(topic, region, closed)| {
+                let region = office.region(region.as_str());
+                Fact::number(&clean(topic), format!("{closed} · {region}"))
+            })
+            .collect(),
+        link: office.link_to_all(),
     }
 }
 
 /// Whom the alert is about, a person masked.
-fn who(alert: &Alert) -> String {
+pub(crate) fn who(alert: &Alert) -> String {
     match PersonId::parse(alert.subject.as_bytes()) {
         Some(person) if is_of_person(alert) => person.masked(),
         // A credit code may be all digits, and is no person's number.
@@ -493,29 +793,51 @@ fn severity(severity: Severity, language: Language) -> &'static str {
     }
 }
 
-fn details(alert: &Alert, places: &Places, language: Language) -> Vec<(String, String)> {
+/// The word in the coloured field, which stands alone.
+fn severity_word(severity: Severity, language: Language) -> &'static str {
+    match (language, severity) {
+        (Language::Zh, Severity::Blue) => "蓝色预警",
+        (Language::Zh, Severity::Yellow) => "黄色预警",
+        (Language::Zh, Severity::Orange) => "橙色预警",
+        (Language::Zh, Severity::Red) => "红色预警",
+        (Language::En, Severity::Blue) => "BLUE",
+        (Language::En, Severity::Yellow) => "YELLOW",
+        (Language::En, Severity::Orange) => "ORANGE",
+        (Language::En, Severity::Red) => "RED",
+    }
+}
+
+fn details(alert: &Alert, office: &Office, language: Language) -> Vec<Fact> {
     alert
         .details
         .iter()
-        .map(|(key, value)| {
-            let label = scrub(words::detail(key, language));
-            (label, detail(key, value, places, language))
+        .map(|(key, value)| Fact {
+            label: scrub(words::detail(key, language)),
+            value: detail(key, value, office, language),
+            is_number: value.is_number() || amount_of(value).is_some(),
         })
         .collect()
 }
 
-fn detail(key: &str, value: &Value, places: &Places, language: Language) -> String {
+/// An amount is text with two decimals; other numbers are numbers.
+fn amount_of(value: &Value) -> Option<Money> {
+    let is_written_out = |text: &&str| text.rsplit_once('.').is_some_and(|(_, fen)| fen.len() == 2);
+    value.as_str().filter(is_written_out)?;
+    serde_json::from_value(value.clone()).ok()
+}
+
+fn detail(key: &str, value: &Value, office: &Office, language: Language) -> String {
     match value {
         Value::Null => words::labels(language).none.to_owned(),
-        Value::String(text) => match serde_json::from_value::<Money>(value.clone()) {
-            Ok(amount) => money(amount, language),
-            Err(_) if key == "regions" => clean(places.region(text)),
-            Err(_) => scrub(words::detail_word(key, text, language)),
+        Value::String(text) => match amount_of(value) {
+            Some(amount) => money(amount, language),
+            None if key == "regions" => clean(office.region(text)),
+            None => scrub(words::detail_word(key, text, language)),
         },
         Value::Array(values) => {
             let values: Vec<String> = values
                 .iter()
-                .map(|value| detail(key, value, places, language))
+                .map(|value| detail(key, value, office, language))
                 .collect();
             values.join(match language {
                 Language::Zh => "、",
@@ -529,9 +851,9 @@ fn detail(key: &str, value: &Value, places: &Places, language: Language) -> Stri
 /// `24,000.00元（2.40万元）`, `CNY 24,000.00`.
 fn money(amount: Money, language: Language) -> String {
     match language {
-        Language::En => format!("CNY {}", amount.grouped()),
+        Language::En => short_money(amount, language),
         Language::Zh => {
-            let plain = format!("{}元", amount.grouped());
+            let plain = short_money(amount, language);
             let (unit, word) = match amount.fen().abs() {
                 fen if fen >= YI => (YI, "亿元"),
                 fen if fen >= WAN => (WAN, "万元"),
@@ -544,11 +866,12 @@ fn money(amount: Money, language: Language) -> String {
     }
 }
 
-fn lines(pairs: &[(&str, String, String)]) -> Vec<String> {
-    pairs
-        .iter()
-        .map(|(label, was, is)| format!("{label}: {was} → {is}"))
-        .collect()
+/// `24,000.00元`, `CNY 24,000.00`.
+fn short_money(amount: Money, language: Language) -> String {
+    match language {
+        Language::Zh => format!("{}元", amount.grouped()),
+        Language::En => format!("CNY {}", amount.grouped()),
+    }
 }
 
 /// A subject line that fits: the region's name is cut first, then the amount goes.

@@ -31,6 +31,22 @@ pub enum Standing {
     Withdrawn,
 }
 
+/// What is put into a sentence, cleaned and masked.
+#[derive(Debug)]
+pub struct Put<'a> {
+    pub who: &'a str,
+    pub region: &'a str,
+    pub period: &'a str,
+    pub item: &'a str,
+    pub amount: &'a str,
+    /// When it was over.
+    pub until: &'a str,
+    /// Subject, region, period and item, of what is taken back.
+    pub what: &'a str,
+    /// What took it back.
+    pub by: &'a str,
+}
+
 /// The text around an alert.
 #[derive(Debug)]
 pub struct Labels {
@@ -64,6 +80,12 @@ pub struct Labels {
     pub event: &'static str,
     pub none: &'static str,
     pub footer: &'static str,
+    pub arithmetic: &'static str,
+    pub by_when: &'static str,
+    pub view: &'static str,
+    pub field: &'static str,
+    pub was: &'static str,
+    pub is: &'static str,
 }
 
 static ZH: Labels = Labels {
@@ -98,6 +120,12 @@ static ZH: Labels = Labels {
     none: "无",
     footer: "本邮件由基金监测系统自动发出，请勿回复。您收到它，是因为您在收件人名单中，或曾收到同一预警。\
              预警是线索，不是结论，须经核实。若重复收到邮件标识相同的邮件，以其中一封为准。",
+    arithmetic: "计算",
+    by_when: "处理期限",
+    view: "查看详情",
+    field: "项目",
+    was: "原为",
+    is: "现为",
 };
 
 static EN: Labels = Labels {
@@ -134,6 +162,12 @@ static EN: Labels = Labels {
              the list of recipients, or were told of the same alert before. An alert is a lead, not a \
              finding: it has to be verified. Should a mail with the same Message-ID arrive twice, it is one \
              mail.",
+    arithmetic: "Arithmetic",
+    by_when: "Respond by",
+    view: "View",
+    field: "What",
+    was: "Was",
+    is: "Is",
 };
 
 /// The labels of a language.
@@ -155,210 +189,330 @@ impl Topic {
         }
     }
 
-    /// What is or was the case, with `{who}`, `{region}`, `{period}`, `{item}` and `{amount}` to be
-    /// put in; of what is over also `{until}`, of what is taken back `{name}`, `{what}` and `{by}`.
-    pub const fn sentence(self, standing: Standing, language: Language) -> &'static str {
+    /// What is or was the case.
+    pub fn sentence(self, standing: Standing, put: &Put<'_>, language: Language) -> String {
         match (standing, language) {
-            (Standing::Open, Language::Zh) => self.sentence_zh(),
-            (Standing::Open, Language::En) => self.sentence_en(),
-            (Standing::Cleared, Language::Zh) => self.cleared_zh(),
-            (Standing::Cleared, Language::En) => self.cleared_en(),
-            (Standing::Withdrawn, Language::Zh) => {
-                "预警撤回：{by}表明，关于{what}的“{name}”预警本不应发出。"
-            }
-            (Standing::Withdrawn, Language::En) => {
-                "Withdrawn: the alert \"{name}\" on {what} was never due, as {by} shows."
+            (Standing::Open, Language::Zh) => self.sentence_zh(put),
+            (Standing::Open, Language::En) => self.sentence_en(put),
+            (Standing::Cleared, Language::Zh) => self.cleared_zh(put),
+            (Standing::Cleared, Language::En) => self.cleared_en(put),
+            (Standing::Withdrawn, language) => {
+                let (name, Put { by, what, .. }) = (self.name(language), put);
+                match language {
+                    Language::Zh => {
+                        format!("预警撤回：{by}表明，关于{what}的“{name}”预警本不应发出。")
+                    }
+                    Language::En => {
+                        format!(
+                            "Withdrawn: the alert \"{name}\" on {what} was never due, as {by} shows."
+                        )
+                    }
+                }
             }
         }
     }
 
-    const fn cleared_zh(self) -> &'static str {
+    fn cleared_zh(self, put: &Put<'_>) -> String {
+        let Put {
+            who,
+            region,
+            period,
+            item,
+            amount,
+            until,
+            ..
+        } = put;
         match self {
             Topic::NumberMatch => {
-                "人员 {who} 的号码曾与一条死亡登记相同，姓名未能印证，该登记月份之后的发放最高 {amount}；预警已于 {until} 解除。"
+                format!(
+                    "人员 {who} 的号码曾与一条死亡登记相同，姓名未能印证，该登记月份之后的发放最高 {amount}；预警已于 {until} 解除。"
+                )
             }
             Topic::Plain(detector) => match detector {
                 Detector::Arrears => {
-                    "单位 {who} {period} 申报的费款曾逾期未缴足，最高 {amount}，已于 {until} 解除。"
+                    format!(
+                        "单位 {who} {period} 申报的费款曾逾期未缴足，最高 {amount}，已于 {until} 解除。"
+                    )
                 }
                 Detector::DeceasedRecipient => {
-                    "人员 {who} 登记死亡月份之后曾有待遇发放，最高 {amount}，已于 {until} 解除。"
+                    format!(
+                        "人员 {who} 登记死亡月份之后曾有待遇发放，最高 {amount}，已于 {until} 解除。"
+                    )
                 }
                 Detector::DuplicatePayout => {
-                    "人员 {who} {period} 的 {item} 曾重复发放，最高 {amount}，已于 {until} 解除。"
+                    format!(
+                        "人员 {who} {period} 的 {item} 曾重复发放，最高 {amount}，已于 {until} 解除。"
+                    )
                 }
                 Detector::IncompleteFeed => {
-                    "{region} 的数据 {item} 曾与日结不符，已于 {until} 解除。"
+                    format!("{region} 的数据 {item} 曾与日结不符，已于 {until} 解除。")
                 }
                 Detector::IndicatorBreach => {
-                    "{region} 的指标 {item} 曾超出警戒线，已于 {until} 解除。"
+                    format!("{region} 的指标 {item} 曾超出警戒线，已于 {until} 解除。")
                 }
                 Detector::LateRemittance => {
-                    "{region} {period} 征收的费款曾逾期未划足，最高 {amount}，已于 {until} 解除。"
+                    format!(
+                        "{region} {period} 征收的费款曾逾期未划足，最高 {amount}，已于 {until} 解除。"
+                    )
                 }
                 Detector::MissedPayout => {
-                    "人员 {who} {period} 的待遇曾逾期未发，约 {amount}，已于 {until} 解除。"
+                    format!(
+                        "人员 {who} {period} 的待遇曾逾期未发，约 {amount}，已于 {until} 解除。"
+                    )
                 }
-                Detector::SilentFeed => "{region} 的数据 {item} 曾中断，已于 {until} 解除。",
+                Detector::SilentFeed => {
+                    format!("{region} 的数据 {item} 曾中断，已于 {until} 解除。")
+                }
                 Detector::StalledSubsidy => {
-                    "补助 {who}（{region}）曾在国库逾期滞留，最高 {amount}，已于 {until} 解除。"
+                    format!(
+                        "补助 {who}（{region}）曾在国库逾期滞留，最高 {amount}，已于 {until} 解除。"
+                    )
                 }
                 Detector::UnauthorisedItem => {
-                    "{region} {period} 曾以政策未列的项目 {item} 列支，最高 {amount}，已于 {until} 解除。"
+                    format!(
+                        "{region} {period} 曾以政策未列的项目 {item} 列支，最高 {amount}，已于 {until} 解除。"
+                    )
                 }
                 Detector::Undeclared => {
-                    "单位 {who} {period} 曾逾期未申报，推定金额最高 {amount}，已于 {until} 解除。"
+                    format!(
+                        "单位 {who} {period} 曾逾期未申报，推定金额最高 {amount}，已于 {until} 解除。"
+                    )
                 }
                 Detector::UnderDeclaredBase => {
-                    "单位 {who} {period} 申报的缴费基数曾低于按工资测算的数额，差额最高 {amount}，已于 {until} 解除。"
+                    format!(
+                        "单位 {who} {period} 申报的缴费基数曾低于按工资测算的数额，差额最高 {amount}，已于 {until} 解除。"
+                    )
                 }
             },
         }
     }
 
-    const fn cleared_en(self) -> &'static str {
+    fn cleared_en(self, put: &Put<'_>) -> String {
+        let Put {
+            who,
+            region,
+            period,
+            item,
+            amount,
+            until,
+            ..
+        } = put;
         match self {
             Topic::NumberMatch => {
-                "Over since {until}: the number of person {who} had equalled that of a death record, and no name \
+                format!(
+                    "Over since {until}: the number of person {who} had equalled that of a death record, and no name \
                  confirmed it; paid for months after that record's month was at most {amount}."
+                )
             }
             Topic::Plain(detector) => match detector {
                 Detector::Arrears => {
-                    "Over since {until}: enterprise {who} had been behind with what it declared for {period}, by \
+                    format!(
+                        "Over since {until}: enterprise {who} had been behind with what it declared for {period}, by \
                      at most {amount}."
+                    )
                 }
                 Detector::DeceasedRecipient => {
-                    "Over since {until}: benefits had been paid to person {who} for months after the registered \
+                    format!(
+                        "Over since {until}: benefits had been paid to person {who} for months after the registered \
                      death, at most {amount}."
+                    )
                 }
                 Detector::DuplicatePayout => {
-                    "Over since {until}: person {who} had been paid {item} for {period} more than once, at most \
+                    format!(
+                        "Over since {until}: person {who} had been paid {item} for {period} more than once, at most \
                      {amount} beyond the one payout."
+                    )
                 }
                 Detector::IncompleteFeed => {
-                    "Over since {until}: the feed {item} of {region} had not agreed with its day close."
+                    format!(
+                        "Over since {until}: the feed {item} of {region} had not agreed with its day close."
+                    )
                 }
                 Detector::IndicatorBreach => {
-                    "Over since {until}: the indicator {item} of {region} had been beyond its threshold."
+                    format!(
+                        "Over since {until}: the indicator {item} of {region} had been beyond its threshold."
+                    )
                 }
                 Detector::LateRemittance => {
-                    "Over since {until}: {region} had been late in remitting what it collected in {period}, by \
+                    format!(
+                        "Over since {until}: {region} had been late in remitting what it collected in {period}, by \
                      at most {amount}."
+                    )
                 }
                 Detector::MissedPayout => {
-                    "Over since {until}: person {who} had been without the benefit for {period}, about {amount}."
+                    format!(
+                        "Over since {until}: person {who} had been without the benefit for {period}, about {amount}."
+                    )
                 }
                 Detector::SilentFeed => {
-                    "Over since {until}: the feed {item} of {region} had been silent."
+                    format!("Over since {until}: the feed {item} of {region} had been silent.")
                 }
                 Detector::StalledSubsidy => {
-                    "Over since {until}: subsidy {who} ({region}) had stayed in the treasury too long, at most \
+                    format!(
+                        "Over since {until}: subsidy {who} ({region}) had stayed in the treasury too long, at most \
                      {amount}."
+                    )
                 }
                 Detector::UnauthorisedItem => {
-                    "Over since {until}: {region} had paid for {period} under {item}, which the policy did not \
+                    format!(
+                        "Over since {until}: {region} had paid for {period} under {item}, which the policy did not \
                      list, at most {amount}."
+                    )
                 }
                 Detector::Undeclared => {
-                    "Over since {until}: enterprise {who} had been late in declaring {period}, presumably at most \
+                    format!(
+                        "Over since {until}: enterprise {who} had been late in declaring {period}, presumably at most \
                      {amount}."
+                    )
                 }
                 Detector::UnderDeclaredBase => {
-                    "Over since {until}: enterprise {who} had declared a base for {period} below what its wages \
+                    format!(
+                        "Over since {until}: enterprise {who} had declared a base for {period} below what its wages \
                      implied; the contributions differed by at most {amount}."
+                    )
                 }
             },
         }
     }
 
-    const fn sentence_zh(self) -> &'static str {
+    fn sentence_zh(self, put: &Put<'_>) -> String {
+        let Put {
+            who,
+            region,
+            period,
+            item,
+            amount,
+            ..
+        } = put;
         match self {
             Topic::NumberMatch => {
-                "人员 {who} 的号码与一条死亡登记相同，姓名未能印证，须先核实身份；该登记月份之后的发放共 {amount}。"
+                format!(
+                    "人员 {who} 的号码与一条死亡登记相同，姓名未能印证，须先核实身份；该登记月份之后的发放共 {amount}。"
+                )
             }
             Topic::Plain(detector) => match detector {
                 Detector::Arrears => {
-                    "单位 {who} {period} 申报的费款到期未足额缴纳，欠缴 {amount}。"
+                    format!("单位 {who} {period} 申报的费款到期未足额缴纳，欠缴 {amount}。")
                 }
                 Detector::DeceasedRecipient => {
-                    "人员 {who} 有死亡登记，登记死亡月份之后仍有待遇发放，涉及 {amount}。"
+                    format!("人员 {who} 有死亡登记，登记死亡月份之后仍有待遇发放，涉及 {amount}。")
                 }
                 Detector::DuplicatePayout => {
-                    "人员 {who} {period} 的 {item} 发放了两次或以上，多发 {amount}。"
+                    format!("人员 {who} {period} 的 {item} 发放了两次或以上，多发 {amount}。")
                 }
                 Detector::IncompleteFeed => {
-                    "{region} 的数据 {item} 与日结不符：收到的笔数或金额与报送单位所报的不一致。"
+                    format!(
+                        "{region} 的数据 {item} 与日结不符：收到的笔数或金额与报送单位所报的不一致。"
+                    )
                 }
                 Detector::IndicatorBreach => {
-                    "{region} 的指标 {item} 在月末超出警戒线：数值、警戒线和月份见明细。"
+                    format!("{region} 的指标 {item} 在月末超出警戒线：数值、警戒线和月份见明细。")
                 }
                 Detector::LateRemittance => {
-                    "{region} {period} 征收的费款到期未足额上划，未上划 {amount}。"
-                }
-                Detector::MissedPayout => "人员 {who} {period} 的待遇到期未发放，应发约 {amount}。",
-                Detector::SilentFeed => {
-                    "{region} 的数据 {item} 已中断：最近一次日结已超过规定时限。"
-                }
-                Detector::StalledSubsidy => {
-                    "补助 {who}（{region}）到达国库后逾期未划出，滞留 {amount}。"
-                }
-                Detector::UnauthorisedItem => {
-                    "{region} {period} 以政策未列的项目 {item} 支出 {amount}。"
-                }
-                Detector::Undeclared => {
-                    "单位 {who} 属正常参保状态，{period} 到期未申报，推定应缴 {amount}。"
-                }
-                Detector::UnderDeclaredBase => {
-                    "单位 {who} {period} 申报的缴费基数低于按工资测算的应申报基数，少缴 {amount}。"
-                }
-            },
-        }
-    }
-
-    const fn sentence_en(self) -> &'static str {
-        match self {
-            Topic::NumberMatch => {
-                "The number of person {who} equals that of a death record, and no name confirms it: \
-                 verify identity first. Paid for months after that record's month: {amount}."
-            }
-            Topic::Plain(detector) => match detector {
-                Detector::Arrears => {
-                    "Enterprise {who} has not paid in full what it declared for {period}: {amount} is overdue."
-                }
-                Detector::DeceasedRecipient => {
-                    "A death is registered for person {who}, and benefits were paid for months after it: {amount}."
-                }
-                Detector::DuplicatePayout => {
-                    "Person {who} was paid {item} for {period} twice or more: {amount} too much."
-                }
-                Detector::IncompleteFeed => {
-                    "The feed {item} of {region} does not agree with its day close: number or amount of \
-                     the records received differ from what the source says it sent."
-                }
-                Detector::IndicatorBreach => {
-                    "At the end of a month the indicator {item} of {region} was beyond its threshold: value, \
-                     threshold and month are in the details."
-                }
-                Detector::LateRemittance => {
-                    "{region} has not remitted in full what it collected in {period}: {amount} is missing."
+                    format!("{region} {period} 征收的费款到期未足额上划，未上划 {amount}。")
                 }
                 Detector::MissedPayout => {
-                    "Person {who} was due a benefit for {period} and was not paid: about {amount}."
+                    format!("人员 {who} {period} 的待遇到期未发放，应发约 {amount}。")
                 }
                 Detector::SilentFeed => {
-                    "The feed {item} of {region} has fallen silent: its last day close is older than allowed."
+                    format!("{region} 的数据 {item} 已中断：最近一次日结已超过规定时限。")
                 }
                 Detector::StalledSubsidy => {
-                    "Subsidy {who} ({region}) has not left the treasury in time: {amount} is stalled."
+                    format!("补助 {who}（{region}）到达国库后逾期未划出，滞留 {amount}。")
                 }
                 Detector::UnauthorisedItem => {
-                    "{region} paid {amount} for {period} under {item}, an item that the policy does not list."
+                    format!("{region} {period} 以政策未列的项目 {item} 支出 {amount}。")
                 }
                 Detector::Undeclared => {
-                    "Enterprise {who} is active and has not declared {period}: presumably {amount} is due."
+                    format!("单位 {who} 属正常参保状态，{period} 到期未申报，推定应缴 {amount}。")
                 }
                 Detector::UnderDeclaredBase => {
-                    "Enterprise {who} declared a base for {period} below what its wages imply: {amount} short."
+                    format!(
+                        "单位 {who} {period} 申报的缴费基数低于按工资测算的应申报基数，少缴 {amount}。"
+                    )
+                }
+            },
+        }
+    }
+
+    fn sentence_en(self, put: &Put<'_>) -> String {
+        let Put {
+            who,
+            region,
+            period,
+            item,
+            amount,
+            ..
+        } = put;
+        match self {
+            Topic::NumberMatch => {
+                format!(
+                    "The number of person {who} equals that of a death record, and no name confirms it: \
+                 verify identity first. Paid for months after that record's month: {amount}."
+                )
+            }
+            Topic::Plain(detector) => match detector {
+                Detector::Arrears => {
+                    format!(
+                        "Enterprise {who} has not paid in full what it declared for {period}: {amount} is overdue."
+                    )
+                }
+                Detector::DeceasedRecipient => {
+                    format!(
+                        "A death is registered for person {who}, and benefits were paid for months after it: {amount}."
+                    )
+                }
+                Detector::DuplicatePayout => {
+                    format!(
+                        "Person {who} was paid {item} for {period} twice or more: {amount} too much."
+                    )
+                }
+                Detector::IncompleteFeed => {
+                    format!(
+                        "The feed {item} of {region} does not agree with its day close: number or amount of \
+                     the records received differ from what the source says it sent."
+                    )
+                }
+                Detector::IndicatorBreach => {
+                    format!(
+                        "At the end of a month the indicator {item} of {region} was beyond its threshold: value, \
+                         threshold and month are in the details."
+                    )
+                }
+                Detector::LateRemittance => {
+                    format!(
+                        "{region} has not remitted in full what it collected in {period}: {amount} is missing."
+                    )
+                }
+                Detector::MissedPayout => {
+                    format!(
+                        "Person {who} was due a benefit for {period} and was not paid: about {amount}."
+                    )
+                }
+                Detector::SilentFeed => {
+                    format!(
+                        "The feed {item} of {region} has fallen silent: its last day close is older than allowed."
+                    )
+                }
+                Detector::StalledSubsidy => {
+                    format!(
+                        "Subsidy {who} ({region}) has not left the treasury in time: {amount} is stalled."
+                    )
+                }
+                Detector::UnauthorisedItem => {
+                    format!(
+                        "{region} paid {amount} for {period} under {item}, an item that the policy does not list."
+                    )
+                }
+                Detector::Undeclared => {
+                    format!(
+                        "Enterprise {who} is active and has not declared {period}: presumably {amount} is due."
+                    )
+                }
+                Detector::UnderDeclaredBase => {
+                    format!(
+                        "Enterprise {who} declared a base for {period} below what its wages imply: {amount} short."
+                    )
                 }
             },
         }
@@ -634,6 +788,21 @@ const fn english(detector: Detector) -> &'static str {
     }
 }
 
+/// The titles above the rows of a mail on many, in their order.
+pub const fn section_titles(language: Language) -> [&'static str; 6] {
+    match language {
+        Language::Zh => ["新出现", "加重", "减轻", "已解除", "已撤回", "仍未解除"],
+        Language::En => [
+            "New",
+            "Worse",
+            "Better",
+            "Cleared",
+            "Withdrawn",
+            "Still open",
+        ],
+    }
+}
+
 /// By what an alert is taken back, for `{by}`.
 pub fn taken_back_by(fact: Option<&str>, language: Language) -> String {
     match (fact, language) {
@@ -693,6 +862,7 @@ pub const fn tag(kind: EventKind, worse: bool, language: Language) -> &'static s
 /// The label of a key of `details`; of an unknown one the key itself.
 pub fn detail(key: &str, language: Language) -> &str {
     let (zh, en) = match key {
+        "after" => ("登记月份", "month of the record"),
         "amount_received" => ("收到金额", "amount received"),
         "amount_sent" => ("日结金额", "amount by the day close"),
         "arrived" => ("到账金额", "arrived"),
@@ -703,13 +873,16 @@ pub fn detail(key: &str, language: Language) -> &str {
         "expected" => ("应申报基数", "expected base"),
         "headcount" => ("人数", "headcount"),
         "indicator" => ("指标代号", "indicator"),
+        "largest" => ("其中最大一笔", "the largest of them"),
         "last_close" => ("最近一次日结", "last close"),
         "match" => ("印证等级", "grade of the match"),
         "measure" => ("计量", "measure"),
         "month" => ("月份", "month"),
         "name_en" => ("英文名称", "name"),
         "name_zh" => ("指标名称", "name in Chinese"),
+        "owed" => ("应缴费款", "owed"),
         "paid" => ("缴费合计", "paid"),
+        "paid_out" => ("发放合计", "paid out"),
         "payments" => ("缴费笔数", "payments"),
         "payout_date" => ("发放日", "payout date"),
         "payouts" => ("发放笔数", "payouts"),
@@ -722,11 +895,11 @@ pub fn detail(key: &str, language: Language) -> &str {
         "remitted" => ("已上划", "remitted"),
         "reversals" => ("冲销笔数", "reversals"),
         "reversed" => ("冲销合计", "reversed"),
-        "surcharge" => ("滞纳金", "late-payment surcharge"),
         "threshold" => ("警戒线", "threshold"),
         "value" => ("数值", "value"),
-        "wages" => ("工资总额", "wages"),
         "worse" => ("越线方向", "worse"),
+        "surcharge" => ("滞纳金", "late-payment surcharge"),
+        "wages" => ("工资总额", "wages"),
         other => (other, other),
     };
     match language {

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use domain::{Alert, Detector, Finding, State};
+use domain::{Alert, Detector, Finding, RegionCode, Severity, State};
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, params};
 
-use super::{PRESENT, StoreError, Tallies, saturated, set_meta, word};
+use super::{PRESENT, StoreError, Tallies, region_of, saturated, set_meta, word};
 use crate::batch::{DeadLetter, EpochBatch, PartitionOffset, Update};
 use crate::identity::AlertIdentity;
 use crate::life::{self, EventKind};
-use crate::mail::message_id;
 use crate::routing::Routing;
 
 /// What a commit did.
@@ -22,8 +21,10 @@ pub struct Committed {
     pub told: Vec<Told>,
     /// Alerts that were stored otherwise than before and told to nobody.
     pub silent: u64,
-    /// Mails that wait to be sent, of this epoch; a digest is one.
-    pub mails: u64,
+    /// Alerts of which somebody is to be told by mail, each as often as there are recipients.
+    pub notices: u64,
+    /// Tellings that wait for a program, each as often as there are programs.
+    pub to_hooks: u64,
     /// Tellings and dead letters that wait for their topic, of this epoch.
     pub to_topic: u64,
     /// Dead letters not known before.
@@ -66,17 +67,31 @@ struct Tell<'a> {
     kind: EventKind,
     detector: Detector,
     alert: &'a Alert,
+    /// The severity before, if it was told before.
+    severity_before: Option<Severity>,
     json: &'a str,
     cause: Option<&'a str>,
+    /// Who was told of the alert up to now.
+    told: &'a BTreeSet<i64>,
 }
 
 /// A telling that somebody is to get by mail.
 struct Item {
     history: i64,
     alert: i64,
-    id: String,
-    revision: u64,
+    detector: Detector,
+    region: RegionCode,
+    period: Option<String>,
+    /// The graver of what it was and what it is.
+    severity: Severity,
+    is_open: bool,
+    kind: EventKind,
+    told: BTreeSet<i64>,
+    audience: BTreeSet<i64>,
 }
+
+/// A detector's alerts of one region and month.
+type MonthKey = (Detector, RegionCode, String);
 
 pub(super) struct Writer<'a> {
     transaction: &'a Transaction<'a>,
@@ -88,8 +103,8 @@ pub(super) struct Writer<'a> {
     committed: Committed,
     /// By place in the routing.
     recipients: Vec<i64>,
-    /// By recipient.
-    letters: BTreeMap<i64, Vec<Item>>,
+    /// In the order of telling.
+    items: Vec<Item>,
 }
 
 impl<'a> Writer<'a> {
@@ -131,7 +146,7 @@ impl<'a> Writer<'a> {
                 ..Committed::default()
             },
             recipients,
-            letters: BTreeMap::new(),
+            items: Vec::new(),
         })
     }
 
@@ -156,8 +171,14 @@ impl<'a> Writer<'a> {
 
     /// Queues the mails, and returns what was done and the counts as they will be.
     pub(super) fn finish(mut self) -> Result<(Committed, Tallies), StoreError> {
-        for (recipient, items) in std::mem::take(&mut self.letters) {
-            self.mails(recipient, &items)?;
+        let mut items = std::mem::take(&mut self.items);
+        let wide = self.failures(&items)?;
+        for item in &mut items {
+            let month = item.month().filter(|month| wide.contains(month));
+            if month.is_some() && item.is_open {
+                self.widen(item)?;
+            }
+            self.notices(item, month.as_ref().map(|(_, _, period)| period.as_str()))?;
         }
         Ok((self.committed, self.tallies))
     }
@@ -200,8 +221,10 @@ impl<'a> Writer<'a> {
                     kind,
                     detector,
                     alert: &current,
+                    severity_before: None,
                     json: &json,
                     cause,
+                    told: &audience,
                 },
                 &audience,
             );
@@ -237,8 +260,10 @@ impl<'a> Writer<'a> {
                 kind,
                 detector,
                 alert: &current,
+                severity_before: stored.map(|stored| stored.severity),
                 json: &json,
                 cause,
+                told: &row.told,
             },
             &audience,
         )
@@ -265,8 +290,10 @@ impl<'a> Writer<'a> {
                 kind: EventKind::Withdrawn,
                 detector,
                 alert: &last,
+                severity_before: Some(last.severity),
                 json: &row.json,
                 cause,
+                told: &row.told,
             },
             &row.told,
         )
@@ -413,14 +440,22 @@ impl<'a> Writer<'a> {
             self.committed.to_topic += 1;
             faults::point!("store.outbox-written");
         }
-        for &recipient in audience {
-            self.letters.entry(recipient).or_default().push(Item {
-                history,
-                alert: tell.n,
-                id: alert.id.clone(),
-                revision: tell.revision,
-            });
-        }
+        let region = region_of(Ok(&alert.region))?;
+        self.hooks(tell, history, region)?;
+        self.items.push(Item {
+            history,
+            alert: tell.n,
+            detector: tell.detector,
+            region,
+            period: alert.period.clone(),
+            severity: alert
+                .severity
+                .max(tell.severity_before.unwrap_or(alert.severity)),
+            is_open: alert.state == State::Open && tell.kind != EventKind::Withdrawn,
+            kind: tell.kind,
+            told: tell.told.clone(),
+            audience: audience.clone(),
+        });
         *self.tallies.events.entry(tell.kind).or_default() += 1;
         self.committed.told.push(Told {
             id: alert.id.clone(),
@@ -438,53 +473,121 @@ impl<'a> Writer<'a> {
             .recipients
             .iter()
             .zip(&self.recipients)
-            .filter(|(recipient, _)| recipient.wants(detector, finding.region, alert))
+            .filter(|(recipient, _)| recipient.interest.covers(detector, finding.region, alert))
             .map(|(_, &n)| n)
             .collect()
     }
 
-    /// One mail each, or one digest of all.
-    fn mails(&mut self, recipient: i64, items: &[Item]) -> Result<(), StoreError> {
-        let address: String = self
-            .transaction
-            .prepare_cached("SELECT address FROM recipients WHERE n = ?1")?
-            .query_row([recipient], |row| row.get(0))?;
-        let host = &self.routing.message_host;
-        if items.len() > self.routing.batch_max {
-            let instance = super::meta(self.transaction, super::INSTANCE)?.unwrap_or_default();
-            let first = items.first().map_or(0, |item| item.history);
-            let id = message_id::of_digest(&instance, first, &address, host);
-            return self.mail(recipient, None, items, &id);
+    /// The months that are failures of a whole region: so many alerts are open, or are told of now,
+    /// that they are one matter.
+    fn failures(&self, items: &[Item]) -> Result<BTreeSet<MonthKey>, StoreError> {
+        let mut counts: BTreeMap<MonthKey, u64> = BTreeMap::new();
+        for month in items.iter().filter_map(Item::month) {
+            if self.routing.region_wide.contains_key(&month.0) {
+                *counts.entry(month).or_default() += 1;
+            }
         }
-        for item in items {
-            let id = message_id::of_telling(&item.id, item.revision, &address, host);
-            self.mail(recipient, Some(item.alert), std::slice::from_ref(item), &id)?;
+        let mut failures = BTreeSet::new();
+        let mut open = self.transaction.prepare_cached(
+            "SELECT count(*) FROM alerts WHERE detector = ?1 AND region = ?2 AND period = ?3
+                 AND state = 'open' AND withdrawn = 0",
+        )?;
+        for (month, told) in counts {
+            let (detector, region, period) = &month;
+            let key = params![detector.as_str(), region.as_str(), period];
+            let open: u64 = open.query_row(key, |row| row.get(0))?;
+            if self.routing.region_wide[detector] <= told.max(open) {
+                failures.insert(month);
+            }
+        }
+        Ok(failures)
+    }
+
+    /// A failure of a region concerns whoever looks after the region, however small each alert is.
+    fn widen(&self, item: &mut Item) -> Result<(), StoreError> {
+        let (detector, region) = (item.detector, item.region);
+        let all = self.routing.recipients.iter().zip(&self.recipients);
+        let concerned = all
+            .filter(|(recipient, _)| recipient.interest.covers_place(detector, region))
+            .map(|(_, &n)| n);
+        item.audience.extend(concerned);
+        if item.audience.is_subset(&item.told) {
+            return Ok(());
+        }
+        let told = &item.told | &item.audience;
+        self.transaction
+            .prepare_cached("UPDATE alerts SET told = ?2 WHERE n = ?1")?
+            .execute(params![item.alert, serde_json::to_string(&told)?])?;
+        Ok(())
+    }
+
+    /// What waits for each of the audience: one row an alert, with the latest telling.
+    fn notices(&mut self, item: &Item, wide: Option<&str>) -> Result<(), StoreError> {
+        for &recipient in &item.audience {
+            if item.kind == EventKind::Withdrawn && !self.is_mailed(recipient, item.alert)? {
+                // Of what was in no mail yet there is nothing to take back.
+                self.transaction
+                    .prepare_cached("DELETE FROM notice WHERE recipient = ?1 AND alert = ?2")?
+                    .execute([recipient, item.alert])?;
+                continue;
+            }
+            self.transaction
+                .prepare_cached(
+                    "INSERT INTO notice
+                         (recipient, alert, history, detector, region, severity, open, wide, since)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                     ON CONFLICT (recipient, alert) DO UPDATE SET history = excluded.history,
+                         region = excluded.region, severity = max(severity, excluded.severity),
+                         open = excluded.open, wide = coalesce(excluded.wide, wide)",
+                )?
+                .execute(params![
+                    recipient,
+                    item.alert,
+                    item.history,
+                    item.detector.as_str(),
+                    item.region.as_str(),
+                    item.severity as u8,
+                    item.is_open,
+                    wide,
+                    self.now,
+                ])?;
+            self.committed.notices += 1;
         }
         Ok(())
     }
 
-    fn mail(
+    fn is_mailed(&self, recipient: i64, alert: i64) -> Result<bool, StoreError> {
+        Ok(self
+            .transaction
+            .prepare_cached("SELECT 1 FROM mailed WHERE recipient = ?1 AND alert = ?2")?
+            .exists([recipient, alert])?)
+    }
+
+    /// Puts a telling into the outbox of each program that it concerns, or that was told before.
+    fn hooks(
         &mut self,
-        recipient: i64,
-        alert: Option<i64>,
-        content: &[Item],
-        message_id: &str,
+        tell: &Tell<'_>,
+        history: i64,
+        region: RegionCode,
     ) -> Result<(), StoreError> {
-        let content: Vec<i64> = content.iter().map(|item| item.history).collect();
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO mail
-                     (recipient, alert, content, message_id, state, attempts, due, since)
-                 VALUES (?1, ?2, ?3, ?4, 'pending', 0, ?5, ?5)",
-            )?
-            .execute(params![
-                recipient,
-                alert,
-                serde_json::to_string(&content)?,
-                message_id,
-                self.now
-            ])?;
-        self.committed.mails += 1;
+        for hook in &self.routing.hooks {
+            let wanted = hook.interest.covers(tell.detector, region, tell.alert);
+            // Of severities before this one it may have been told: better once more than left untold.
+            let was_told = tell.severity_before.is_some_and(|before| {
+                hook.interest.min_severity <= before
+                    && hook.interest.covers_place(tell.detector, region)
+            });
+            if !wanted && !was_told {
+                continue;
+            }
+            self.transaction
+                .prepare_cached(
+                    "INSERT INTO hook_outbox (hook, history, alert, state, attempts, due, since)
+                     VALUES (?1, ?2, ?3, 'pending', 0, ?4, ?4)",
+                )?
+                .execute(params![hook.name, history, tell.n, self.now])?;
+            self.committed.to_hooks += 1;
+        }
         Ok(())
     }
 
@@ -589,4 +692,11 @@ pub(super) fn fill_topic_outbox_late(
         [tellings],
     )?;
     Ok(())
+}
+
+impl Item {
+    fn month(&self) -> Option<MonthKey> {
+        let period = self.period.clone()?;
+        Some((self.detector, self.region, period))
+    }
 }

@@ -8,8 +8,11 @@
 
 mod epoch;
 mod error;
+mod hook_queue;
 mod mail_queue;
+mod notices;
 mod read;
+mod silences;
 mod tally;
 mod topic_queue;
 
@@ -30,8 +33,11 @@ use crate::routing::Routing;
 
 pub use epoch::{Committed, Told};
 pub use error::StoreError;
+pub use hook_queue::{HookQueue, HookResult, PendingHook};
 pub use mail_queue::{Content, Digest, Letter, MailQueue, Outcome};
-pub use read::{AlertFilter, AlertRow, Channel, Outbox, Reader, Telling};
+pub use notices::LifeSign;
+pub use read::{AlertFilter, AlertRow, Channel, OpenByPlace, Outbox, Reader, Refused, Telling};
+pub use silences::{Matcher, Silence, Silences};
 pub use tally::Tallies;
 pub use topic_queue::{PendingLetter, PendingTelling, TopicQueue};
 
@@ -42,7 +48,10 @@ const STATEMENTS: usize = 64;
 /// The writer's page cache.
 const CACHE_KIB: i64 = 64 * 1024;
 /// Each step is applied once, in one transaction; a step is never edited, only followed.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("schema.sql")),
+    M::up(include_str!("schema_2_mail.sql")),
+];
 
 /// The one writer of epochs. See the module.
 pub struct Store {
@@ -62,6 +71,8 @@ pub struct Wakers {
     pub mail: Arc<Notify>,
     /// For the publisher of topics.
     pub topic: Arc<Notify>,
+    /// For the senders to programs.
+    pub hooks: Arc<Notify>,
 }
 
 impl Store {
@@ -175,8 +186,11 @@ impl Store {
             epoch::fill_topic_outbox_late(&self.connection, committed.told.len())?;
         }
         self.tallies = tallies;
-        if committed.mails > 0 {
+        if committed.notices > 0 {
             self.wakers.mail.notify_one();
+        }
+        if committed.to_hooks > 0 {
+            self.wakers.hooks.notify_waiters();
         }
         if committed.to_topic > 0 {
             self.wakers.topic.notify_one();
@@ -202,6 +216,12 @@ impl Store {
     /// Names this store among all, in 32 hexadecimal digits; drawn when it was made.
     pub fn instance(&self) -> Result<String, StoreError> {
         instance(&self.connection)
+    }
+
+    /// Names it so that what is made of the name is the same in every run of a test.
+    #[cfg(test)]
+    pub(crate) fn name_for_test(&mut self, name: &str) {
+        set_meta(&self.connection, INSTANCE, name).unwrap();
     }
 
     /// The present business date of the last epoch that had one.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use domain::{Alert, BusinessDate, Detector, RegionCode, Severity, State, Topic};
+use domain::{Alert, BusinessDate, Detector, Money, RegionCode, Severity, State, Topic};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
@@ -76,14 +76,17 @@ pub enum Channel {
     AlertsTopic,
     /// The topic of dead letters.
     DeadLetterTopic,
+    /// Programs that are told.
+    Webhook,
 }
 
 impl Channel {
     /// All of them.
-    pub const ALL: [Channel; 3] = [
+    pub const ALL: [Channel; 4] = [
         Channel::Mail,
         Channel::AlertsTopic,
         Channel::DeadLetterTopic,
+        Channel::Webhook,
     ];
 
     /// The word in metrics.
@@ -92,6 +95,7 @@ impl Channel {
             Channel::Mail => "mail",
             Channel::AlertsTopic => "alerts_topic",
             Channel::DeadLetterTopic => "dead_letter_topic",
+            Channel::Webhook => "webhook",
         }
     }
 }
@@ -106,6 +110,24 @@ pub struct Outbox {
     /// How much was given up, since the receiving side refused it for good.
     pub failed: u64,
 }
+
+/// Something that the receiving side refused for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The address, or the program's name.
+    pub to: String,
+    /// What kind of mail, or `webhook`.
+    pub kind: String,
+    /// Its Message-ID or idempotency key.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// What the receiving side said.
+    pub reason: String,
+}
+
+/// Number and sum of open alerts.
+pub type OpenByPlace = BTreeMap<(Detector, RegionCode, Severity), (u64, Money)>;
 
 impl Reader {
     /// Opens a store that is there.
@@ -178,6 +200,62 @@ impl Reader {
             .query_row([state.as_str()], |row| row.get(0))?)
     }
 
+    /// Alerts of which somebody is still to be told by mail, each as often as there are recipients:
+    /// they wait for their group, their digest, or the end of a silence.
+    pub fn notices(&self) -> Result<u64, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT count(*) FROM notice")?
+            .query_row([], |row| row.get(0))?)
+    }
+
+    /// What the receiving side refused for good, the latest first: mails, then what programs were to
+    /// be told.
+    pub fn refused(&self) -> Result<Vec<Refused>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT r.address, m.kind, m.message_id, m.settled, m.last_error
+             FROM mail m JOIN recipients r ON r.n = m.recipient WHERE m.state = 'failed'
+             ORDER BY m.seq DESC",
+        )?;
+        let mut all = Vec::new();
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            all.push(refused(row)?);
+        }
+        let mut select = self.connection.prepare_cached(
+            "SELECT o.hook, 'webhook', a.id || '.' || h.revision, o.since, o.last_error
+             FROM hook_outbox o JOIN alert_history h ON h.seq = o.history
+             JOIN alerts a ON a.n = o.alert WHERE o.state = 'refused' ORDER BY o.history DESC",
+        )?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            all.push(refused(row)?);
+        }
+        Ok(all)
+    }
+
+    /// How many open alerts there are of each detector, region and severity, and what is at stake.
+    pub fn open_by_place(&self) -> Result<OpenByPlace, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT detector, region, severity, amount FROM alerts WHERE withdrawn = 0 AND state = 'open'",
+        )?;
+        let mut rows = select.query([])?;
+        let mut open = OpenByPlace::new();
+        while let Some(row) = rows.next()? {
+            let detector = word(row.get_ref(0)?.as_str(), Detector::parse)?;
+            let region = region_of(row.get_ref(1)?.as_str())?;
+            let amount = word(row.get_ref(3)?.as_str(), |text| {
+                serde_json::from_value::<Money>(text.into()).ok()
+            })?;
+            let sum = open
+                .entry((detector, region, super::severity_of(row.get(2)?)?))
+                .or_insert((0, Money::ZERO));
+            sum.0 += 1;
+            sum.1 += amount;
+        }
+        Ok(open)
+    }
+
     /// How many dead letters there are.
     pub fn dead_letters(&self) -> Result<u64, StoreError> {
         Ok(self
@@ -210,6 +288,16 @@ impl Reader {
     pub fn feed_totals(&self) -> Result<Vec<FeedTotals>, StoreError> {
         feed_totals(&self.connection)
     }
+}
+
+fn refused(row: &Row<'_>) -> Result<Refused, StoreError> {
+    Ok(Refused {
+        to: row.get(0)?,
+        kind: row.get(1)?,
+        id: row.get(2)?,
+        at: time_of(row.get::<_, Option<i64>>(3)?.unwrap_or_default()),
+        reason: row.get::<_, Option<String>>(4)?.unwrap_or_default(),
+    })
 }
 
 fn alert_row(row: &Row<'_>) -> Result<AlertRow, StoreError> {
@@ -255,6 +343,11 @@ pub(super) fn outbox(connection: &Connection, channel: Channel) -> Result<Outbox
         Channel::AlertsTopic => "SELECT count(*), min(since), 0 FROM topic_outbox",
         Channel::DeadLetterTopic => {
             "SELECT count(*), min(since), 0 FROM dead_letter WHERE pending = 1"
+        }
+        Channel::Webhook => {
+            "SELECT count(*) FILTER (WHERE state = 'pending'),
+                 min(since) FILTER (WHERE state = 'pending'),
+                 count(*) FILTER (WHERE state = 'refused') FROM hook_outbox"
         }
     };
     Ok(connection.prepare_cached(sql)?.query_row([], |row| {

@@ -1,14 +1,17 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use domain::{Detector, Money, Severity, State, Topic};
+use domain::{Detector, Finding, Money, Severity, State, Subject, Topic};
 use tempfile::TempDir;
 
 use super::*;
 use crate::batch::DeadLetter;
 use crate::life::EventKind;
+use crate::plan::MailKind;
+use crate::routing::Pacing;
 use crate::test_kit::{
-    arrears, batch, cleared, day, gone, now, recipient, region, routing, update,
+    arrears, at_once, batch, cleared, day, finding, gone, now, pacing, person, recipient, region,
+    routing, update,
 };
 
 fn store() -> (TempDir, Store) {
@@ -29,11 +32,44 @@ fn kinds(committed: &Committed) -> Vec<EventKind> {
     committed.told.iter().map(|told| told.kind).collect()
 }
 
-fn letters(store: &Store) -> Vec<Letter> {
-    MailQueue::open(store.path())
-        .unwrap()
-        .claim(now(), 100)
-        .unwrap()
+/// The mails that are made of what waits, claimed and sent.
+fn told_by(store: &Store, pacing: &Pacing, now: Timestamp) -> Vec<Letter> {
+    let mut queue = MailQueue::open(store.path()).unwrap();
+    queue.plan(pacing, now).unwrap();
+    let mut all = Vec::new();
+    loop {
+        let letters = queue.claim(now, 100).unwrap();
+        if letters.is_empty() {
+            return all;
+        }
+        let sent: Vec<_> = letters
+            .iter()
+            .map(|letter| (letter.seq, Outcome::Sent))
+            .collect();
+        queue.settle(&sent, now).unwrap();
+        all.extend(letters);
+    }
+}
+
+fn told(store: &Store) -> Vec<Letter> {
+    told_by(store, &at_once(), now())
+}
+
+/// What a mail is about, and of how many tellings.
+fn shape(letter: &Letter) -> (MailKind, u64) {
+    match &letter.content {
+        Content::Single(_) => (MailKind::Single, 1),
+        Content::Digest(digest) => (digest.kind, digest.total()),
+        Content::Life(_) => (MailKind::Life, 0),
+    }
+}
+
+fn shapes(letters: &[Letter]) -> Vec<(MailKind, u64)> {
+    letters.iter().map(shape).collect()
+}
+
+fn seconds_later(seconds: i64) -> Timestamp {
+    now() + jiff::SignedDuration::from_secs(seconds)
 }
 
 fn dead_letter(position: &str) -> DeadLetter {
@@ -75,7 +111,8 @@ fn a_life_from_raised_to_withdrawn() {
         let batch = batch(epoch as u64, [step]);
         let committed = store.commit(&batch, &routing, now()).unwrap();
         assert_eq!(kinds(&committed), expected, "epoch {epoch}");
-        assert_eq!(committed.mails, expected.len() as u64);
+        assert_eq!(committed.notices, expected.len() as u64);
+        assert_eq!(told(&store).len(), expected.len());
         assert_eq!(committed.to_topic, expected.len() as u64);
     }
     let id = AlertIdentity::default().id(&first.key);
@@ -288,9 +325,9 @@ fn a_newer_schema_is_refused() {
 fn mails_go_to_whom_they_concern() {
     let (_folder, mut store) = store();
     let mut picky = recipient("picky@example.org");
-    picky.min_severity = Severity::Orange;
+    picky.interest.min_severity = Severity::Orange;
     let mut elsewhere = recipient("elsewhere@example.org");
-    elsewhere.regions.insert(region("341021"));
+    elsewhere.interest.regions.insert(region("341021"));
     let routing = routing([recipient("all@example.org"), picky, elsewhere]);
 
     let mut grave = arrears(1, 100);
@@ -302,27 +339,22 @@ fn mails_go_to_whom_they_concern() {
             now(),
         )
         .unwrap();
-    let addresses: Vec<_> = letters(&store).into_iter().map(|l| l.address).collect();
+    let addresses = |letters: Vec<Letter>| -> Vec<String> {
+        letters.into_iter().map(|letter| letter.address).collect()
+    };
     assert_eq!(
-        addresses,
+        addresses(told(&store)),
         ["all@example.org", "all@example.org", "picky@example.org"]
     );
     // No longer grave: whoever was told hears of it, and of the withdrawal.
-    let mut queue = MailQueue::open(store.path()).unwrap();
     for (epoch, step) in [(2, update(arrears(1, 50))), (3, gone(&grave))] {
-        queue.recover().unwrap();
-        let sent: Vec<_> = queue
-            .claim(now(), 100)
-            .unwrap()
-            .iter()
-            .map(|letter| (letter.seq, Outcome::Sent))
-            .collect();
-        queue.settle(&sent, now()).unwrap();
         store
             .commit(&batch(epoch, [step]), &routing, now())
             .unwrap();
-        let addresses: Vec<_> = letters(&store).into_iter().map(|l| l.address).collect();
-        assert_eq!(addresses, ["all@example.org", "picky@example.org"]);
+        assert_eq!(
+            addresses(told(&store)),
+            ["all@example.org", "picky@example.org"]
+        );
     }
 }
 
@@ -335,15 +367,14 @@ fn a_withdrawal_reaches_those_who_left_the_configuration() {
     store
         .commit(&batch(1, [update(finding.clone())]), &old, now())
         .unwrap();
+    assert_eq!(told(&store).len(), 1);
     let changed = batch(2, [update(arrears(1, 200))]);
-    assert_eq!(store.commit(&changed, &new, now()).unwrap().mails, 1);
-    assert_eq!(
-        store
-            .commit(&batch(3, [gone(&finding)]), &new, now())
-            .unwrap()
-            .mails,
-        2
-    );
+    assert_eq!(store.commit(&changed, &new, now()).unwrap().notices, 1);
+    assert_eq!(told(&store).len(), 1);
+    store
+        .commit(&batch(3, [gone(&finding)]), &new, now())
+        .unwrap();
+    assert_eq!(told(&store).len(), 2);
     // Never told: nothing to take back.
     store
         .commit(&batch(4, [update(arrears(2, 1))]), &Routing::none(), now())
@@ -352,7 +383,7 @@ fn a_withdrawal_reaches_those_who_left_the_configuration() {
         .commit(&batch(5, [gone(&arrears(2, 1))]), &new, now())
         .unwrap();
     assert_eq!(
-        (kinds(&withdrawn), withdrawn.mails),
+        (kinds(&withdrawn), withdrawn.notices),
         (vec![EventKind::Withdrawn], 0)
     );
 }
@@ -365,10 +396,12 @@ fn mails_on_one_alert_keep_their_order_and_their_id() {
     store
         .commit(&batch(1, [update(finding.clone())]), &routing, now())
         .unwrap();
+    let mut queue = MailQueue::open(store.path()).unwrap();
+    assert_eq!(queue.plan(&at_once(), now()).unwrap().0, 1);
     store
         .commit(&batch(2, [update(cleared(finding))]), &routing, now())
         .unwrap();
-    let mut queue = MailQueue::open(store.path()).unwrap();
+    assert_eq!(queue.plan(&at_once(), now()).unwrap().0, 1);
     let first = queue.claim(now(), 10).unwrap();
     assert_eq!(first.len(), 1, "the second waits for the first");
     assert_eq!(queue.claim(now(), 10).unwrap(), []);
@@ -408,8 +441,9 @@ fn many_at_once_are_one_digest() {
         update(finding)
     });
     let committed = store.commit(&batch(1, updates), &routing, now()).unwrap();
-    assert_eq!((committed.told.len(), committed.mails), (60, 2));
-    let letters = letters(&store);
+    assert_eq!((committed.told.len(), committed.notices), (60, 120));
+    let letters = told(&store);
+    assert_eq!(shapes(&letters), [(MailKind::Batch, 60); 2]);
     let Content::Digest(digest) = &letters[0].content else {
         panic!("no digest");
     };
@@ -417,10 +451,12 @@ fn many_at_once_are_one_digest() {
     assert_eq!(digest.shown.len(), 50);
     assert_eq!(digest.shown[0].alert.amount, Money::from_yuan(7));
     assert_eq!(digest.shown[1].alert.amount, Money::from_yuan(60));
+    // 1 + 2 + … + 60.
+    assert_eq!(digest.open, (60, Money::from_yuan(1_830)));
     // Twenty are no crowd.
     let few = (1..=20).map(|n| update(arrears(n, 1_000)));
-    let committed = store.commit(&batch(2, few), &routing, now()).unwrap();
-    assert_eq!(committed.mails, 40);
+    store.commit(&batch(2, few), &routing, now()).unwrap();
+    assert_eq!(told(&store).len(), 40);
 }
 
 #[test]
@@ -520,4 +556,374 @@ fn ten_thousand_updates_commit_quickly() {
     println!("raised in {raised:?}, known again in {:?}", start.elapsed());
     assert!(committed.told.is_empty());
     assert!(raised < Duration::from_secs(3));
+}
+
+fn orange(n: u32, yuan: i64) -> Finding {
+    let mut finding = arrears(n, yuan);
+    finding.severity = Severity::Orange;
+    finding
+}
+
+#[test]
+fn orange_is_grouped_and_a_restart_changes_nothing() {
+    let (folder, mut store) = store();
+    let routing = routing([recipient("li@example.org")]);
+    let three = [1, 2, 3].map(|n| update(orange(n, 100)));
+    store.commit(&batch(1, three), &routing, now()).unwrap();
+    assert_eq!(told_by(&store, &pacing(), seconds_later(29)), []);
+    drop(store);
+    let mut store = open(&folder);
+    let mails = told_by(&store, &pacing(), seconds_later(30));
+    assert_eq!(shapes(&mails), [(MailKind::Group, 3)]);
+    // News within the interval waits for its end, and one alone is told in full.
+    let news = batch(2, [update(orange(1, 200))]);
+    store.commit(&news, &routing, seconds_later(60)).unwrap();
+    assert_eq!(told_by(&store, &pacing(), seconds_later(329)), []);
+    drop(store);
+    let mut store = open(&folder);
+    let mails = told_by(&store, &pacing(), seconds_later(330));
+    assert_eq!(shapes(&mails), [(MailKind::Single, 1)]);
+    assert_eq!(told_by(&store, &pacing(), seconds_later(331)), []);
+    // It goes under the mail in which it was first told.
+    let group = "group.";
+    assert!(
+        mails[0].threads.iter().all(|id| id.starts_with(group)),
+        "{:?}",
+        mails[0].threads
+    );
+    assert_eq!(mails[0].threads.len(), 1);
+    // Four hours without news: a reminder of what is open; and no more than three.
+    let four_hours = 4 * 3_600;
+    let over = batch(3, [update(cleared(orange(2, 100)))]);
+    store.commit(&over, &routing, seconds_later(400)).unwrap();
+    assert_eq!(told_by(&store, &pacing(), seconds_later(630)).len(), 1);
+    let mut at = 630;
+    for _ in 0..3 {
+        assert_eq!(
+            told_by(&store, &pacing(), seconds_later(at + four_hours - 1)),
+            []
+        );
+        at += four_hours;
+        let mails = told_by(&store, &pacing(), seconds_later(at));
+        assert_eq!(shapes(&mails), [(MailKind::Reminder, 2)]);
+    }
+    assert_eq!(
+        told_by(&store, &pacing(), seconds_later(at + 2 * four_hours)),
+        []
+    );
+}
+
+#[test]
+fn a_digest_tells_what_came_of_it_and_nothing_that_came_to_nothing() {
+    let (_folder, mut store) = store();
+    let routing = routing([recipient("li@example.org")]);
+    let first = [1, 2, 3, 4].map(|n| update(arrears(n, 100)));
+    store.commit(&batch(1, first), &routing, now()).unwrap();
+    let second = [
+        update(cleared(arrears(1, 100))),
+        gone(&arrears(2, 100)),
+        update(arrears(3, 300)),
+    ];
+    store.commit(&batch(2, second), &routing, now()).unwrap();
+    assert_eq!(told_by(&store, &pacing(), now()), []);
+    // Tuesday, 08:30 in the pool.
+    let morning = "2024-04-02T00:30:00Z".parse().unwrap();
+    let mails = told_by(&store, &pacing(), morning);
+    assert_eq!(shapes(&mails), [(MailKind::Digest, 3)]);
+    let Content::Digest(digest) = &mails[0].content else {
+        panic!("no digest");
+    };
+    let mut kinds: Vec<_> = digest.shown.iter().map(|telling| telling.kind).collect();
+    kinds.sort();
+    use EventKind::{Cleared, Raised};
+    assert_eq!(kinds, [Raised, Raised, Cleared]);
+    assert!(digest.shown.iter().all(|telling| telling.before.is_none()));
+    // There and back again before the next digest.
+    for (epoch, yuan) in [(3, 400), (4, 300)] {
+        let step = batch(epoch, [update(arrears(3, yuan))]);
+        store.commit(&step, &routing, morning).unwrap();
+    }
+    let next = "2024-04-03T00:30:00Z".parse().unwrap();
+    assert_eq!(told_by(&store, &pacing(), next), []);
+    assert_eq!(store.reader().unwrap().notices().unwrap(), 0);
+    // What was told is taken back.
+    store
+        .commit(&batch(5, [gone(&arrears(3, 300))]), &routing, next)
+        .unwrap();
+    let later = "2024-04-08T00:30:00Z".parse().unwrap();
+    assert_eq!(
+        shapes(&told_by(&store, &pacing(), later)),
+        [(MailKind::Digest, 1)]
+    );
+}
+
+#[test]
+fn a_failure_of_a_region_is_one_mail_to_all_who_look_after_it() {
+    let (_folder, mut store) = store();
+    let mut chief = recipient("chief@example.org");
+    chief.interest.min_severity = Severity::Red;
+    let mut elsewhere = recipient("elsewhere@example.org");
+    elsewhere.interest.regions.insert(region("341021"));
+    let mut routing = routing([chief, elsewhere]);
+    routing.region_wide.insert(Detector::MissedPayout, 50);
+    let missed = |n| finding(Detector::MissedPayout, Subject::Person(person(n)), 3_000);
+    let few = (0..49).map(|n| update(missed(n)));
+    let committed = store.commit(&batch(1, few), &routing, now()).unwrap();
+    assert_eq!(committed.notices, 0, "49 blue alerts are 49 blue alerts");
+    let more = (49..4_000).map(|n| update(missed(n)));
+    let committed = store.commit(&batch(2, more), &routing, now()).unwrap();
+    assert_eq!(committed.notices, 3_951);
+    let mails = told_by(&store, &pacing(), seconds_later(30));
+    assert_eq!(shapes(&mails), [(MailKind::Wide, 3_951)]);
+    assert_eq!(mails[0].address, "chief@example.org");
+    // The money goes out, and that is one mail, too.
+    let paid = (0..4_000).map(|n| update(cleared(missed(n))));
+    store
+        .commit(&batch(3, paid), &routing, seconds_later(600))
+        .unwrap();
+    let mails = told_by(&store, &pacing(), seconds_later(630));
+    assert_eq!(shapes(&mails), [(MailKind::Wide, 3_951)]);
+}
+
+#[test]
+fn a_silence_delays_and_drops_nothing() {
+    let (_folder, mut store) = store();
+    let routing = routing([recipient("li@example.org")]);
+    let mut silences = Silences::open(store.path()).unwrap();
+    let all_here = Matcher {
+        region: Some(region("341002")),
+        ..Matcher::default()
+    };
+    let until = seconds_later(3_600);
+    let n = silences.add(&all_here, "moves", now(), until).unwrap();
+    store
+        .commit(&batch(1, [update(arrears(1, 100))]), &routing, now())
+        .unwrap();
+    assert_eq!(told(&store), []);
+    let mut queue = MailQueue::open(store.path()).unwrap();
+    assert_eq!(queue.plan(&at_once(), now()).unwrap(), (0, Some(until)));
+    assert!(silences.end(n, seconds_later(60)).unwrap());
+    assert!(!silences.end(n, seconds_later(61)).unwrap(), "it has ended");
+    assert_eq!(told_by(&store, &at_once(), seconds_later(60)).len(), 1);
+    // One alert alone, until its time is over.
+    let one = Matcher {
+        alert: Some(AlertIdentity::default().id(&arrears(2, 1).key)),
+        ..Matcher::default()
+    };
+    silences.add(&one, "known", now(), until).unwrap();
+    let both = [2, 3].map(|n| update(arrears(n, 100)));
+    store.commit(&batch(2, both), &routing, now()).unwrap();
+    assert_eq!(told_by(&store, &at_once(), seconds_later(61)).len(), 1);
+    assert_eq!(told_by(&store, &at_once(), until).len(), 1);
+    assert_eq!(silences.list().unwrap().len(), 2);
+}
+
+#[test]
+fn a_silent_feed_holds_back_what_waits_for_it_in_its_region() {
+    let (_folder, mut store) = store();
+    let mut routing = routing([recipient("li@example.org")]);
+    routing.recipients[0]
+        .interest
+        .detectors
+        .extend([Detector::Arrears, Detector::UnderDeclaredBase]);
+    let mut silent = finding(Detector::SilentFeed, Subject::Region(region("341002")), 0);
+    silent.key.period = None;
+    silent.key.item = Some("tax.collection".to_owned());
+    let mut elsewhere = arrears(2, 100);
+    elsewhere.region = region("341021");
+    let mut presence = arrears(3, 100);
+    presence.key.detector = Detector::UnderDeclaredBase;
+    let steps = [silent.clone(), arrears(1, 100), elsewhere, presence].map(update);
+    store.commit(&batch(1, steps), &routing, now()).unwrap();
+    assert_eq!(told(&store).len(), 2);
+    store
+        .commit(&batch(2, [update(cleared(silent))]), &routing, now())
+        .unwrap();
+    assert_eq!(told(&store).len(), 1, "the feed speaks again");
+}
+
+#[test]
+fn a_sign_of_life_a_week_and_one_for_all_that_were_missed() {
+    let (folder, mut store) = store();
+    let routing = routing([recipient("li@example.org"), recipient("gone@example.org")]);
+    let mut pacing = pacing();
+    pacing.addresses.insert("li@example.org".to_owned());
+    let mut batch = batch(1, [update(arrears(1, 120))]);
+    batch.as_of.push(FeedAsOf {
+        topic: Topic::TaxCollection,
+        region: region("341002"),
+        closed: day("2024-03-31"),
+    });
+    store.commit(&batch, &routing, now()).unwrap();
+    assert_eq!(told_by(&store, &pacing, now()), [], "not at the start");
+    let morning = "2024-04-02T00:30:00Z".parse().unwrap();
+    assert_eq!(told_by(&store, &pacing, morning).len(), 2);
+    // Monday, 8 April.
+    let monday: Timestamp = "2024-04-08T00:30:00Z".parse().unwrap();
+    let early = monday - jiff::SignedDuration::from_secs(1);
+    assert_eq!(told_by(&store, &pacing, early), []);
+    let mails = told_by(&store, &pacing, monday);
+    assert_eq!(mails.len(), 1);
+    let Content::Life(sign) = &mails[0].content else {
+        panic!("no sign of life");
+    };
+    assert_eq!((sign.since, sign.until, sign.told), (now(), monday, 1));
+    assert_eq!(sign.open, [(Severity::Blue, 1)]);
+    assert_eq!(sign.open_amount, Money::from_yuan(120));
+    assert_eq!(
+        sign.feeds,
+        [(
+            "tax.collection".to_owned(),
+            region("341002"),
+            day("2024-03-31")
+        )]
+    );
+    assert_eq!(told_by(&store, &pacing, monday), []);
+    drop(store);
+    let store = open(&folder);
+    // Three Mondays later.
+    let late = "2024-04-30T12:00:00Z".parse().unwrap();
+    let mails = told_by(&store, &pacing, late);
+    assert_eq!(shapes(&mails), [(MailKind::Life, 0)]);
+    let Content::Life(sign) = &mails[0].content else {
+        panic!("no sign of life");
+    };
+    assert_eq!(
+        sign.until,
+        "2024-04-29T00:30:00Z".parse::<Timestamp>().unwrap()
+    );
+}
+
+/// 5,000 alerts of all severities in one epoch: three mails to each recipient, and bounded work.
+#[test]
+fn five_thousand_at_once_are_a_mail_for_each_pace() {
+    let (_folder, mut store) = store();
+    let addresses: Vec<_> = (0..10).map(|n| format!("r{n}@example.org")).collect();
+    let routing = routing(addresses.iter().map(|address| recipient(address)));
+    let updates = (0..5_000).map(|n| {
+        let mut finding = arrears(n, i64::from(n));
+        finding.severity = Severity::ALL[n as usize % 4];
+        update(finding)
+    });
+    let start = Instant::now();
+    store.commit(&batch(1, updates), &routing, now()).unwrap();
+    let committed = start.elapsed();
+    let start = Instant::now();
+    let mut pacing = pacing();
+    pacing.group_repeat = None;
+    let mut mails = told_by(&store, &pacing, seconds_later(30));
+    let morning = "2024-04-02T00:30:00Z".parse().unwrap();
+    mails.extend(told_by(&store, &pacing, morning));
+    println!(
+        "committed in {committed:?}, planned and claimed in {:?}",
+        start.elapsed()
+    );
+    let kinds = |kind| mails.iter().filter(|mail| shape(mail) == kind).count();
+    assert_eq!(mails.len(), 30);
+    assert_eq!(kinds((MailKind::Batch, 1_250)), 10);
+    assert_eq!(kinds((MailKind::Group, 1_250)), 10);
+    assert_eq!(kinds((MailKind::Digest, 2_500)), 10);
+    // Far above what is measured, so that a lost index is noticed.
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn programs_are_told_each_telling_in_order() {
+    let (_folder, mut store) = store();
+    let mut routing = routing([]);
+    let mut interest = crate::routing::Interest::in_all();
+    interest.min_severity = Severity::Orange;
+    routing.hooks.push(crate::routing::Hook {
+        name: "casework".to_owned(),
+        interest,
+    });
+    for (epoch, step) in [
+        update(orange(1, 100)),
+        // No longer grave enough, but it was told.
+        update(arrears(1, 50)),
+        update(arrears(2, 50)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        store
+            .commit(&batch(epoch as u64, [step]), &routing, now())
+            .unwrap();
+    }
+    let mut queue = HookQueue::open(store.path()).unwrap();
+    let revisions = |queue: &HookQueue| -> Vec<u64> {
+        let due = queue.due("casework", now(), 10).unwrap();
+        due.iter().map(|pending| pending.telling.revision).collect()
+    };
+    assert_eq!(revisions(&queue), [1]);
+    let seq = queue.due("casework", now(), 1).unwrap()[0].telling.seq;
+    let retry = HookResult::Retry {
+        due: seconds_later(15),
+        error: "503".to_owned(),
+    };
+    queue.settle("casework", &[(seq, retry)]).unwrap();
+    assert_eq!(
+        revisions(&queue),
+        [] as [u64; 0],
+        "the second does not overtake the first"
+    );
+    queue
+        .settle("casework", &[(seq, HookResult::Refused("400".to_owned()))])
+        .unwrap();
+    assert_eq!(revisions(&queue), [2]);
+    let next = queue.due("casework", now(), 1).unwrap()[0].telling.seq;
+    queue
+        .settle("casework", &[(next, HookResult::Taken)])
+        .unwrap();
+    let reader = store.reader().unwrap();
+    let outbox = reader.outbox(Channel::Webhook).unwrap();
+    assert_eq!((outbox.pending, outbox.failed), (0, 1));
+    let refused = reader.refused().unwrap();
+    assert_eq!(
+        (refused[0].to.as_str(), refused[0].reason.as_str()),
+        ("casework", "400")
+    );
+}
+
+/// A store as the version before mails were planned left it.
+#[test]
+fn an_older_store_goes_on_where_it_was() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("data/fund.db");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let finding = arrears(1, 100);
+    let id = AlertIdentity::default().id(&finding.key);
+    let json = serde_json::to_string(&domain::Alert::new(id.clone(), &finding)).unwrap();
+    {
+        let mut old = Connection::open(&path).unwrap();
+        Migrations::from_slice(&MIGRATIONS[..1])
+            .to_latest(&mut old)
+            .unwrap();
+        old.execute(
+            "INSERT INTO alerts VALUES (1, ?1, 'arrears', 's', '341002', '2024-02', NULL, 'open', 0,
+                 '100.00', 10000, '100.00', 10000, '2024-03-16', NULL, ?2, 1, 0, '[1]', 1, 1)",
+            [&id, &json],
+        )
+        .unwrap();
+        old.execute(
+            "INSERT INTO alert_history VALUES (7, 1, 1, 0, 'raised', NULL, 0, 10000, ?1, 1)",
+            [&json],
+        )
+        .unwrap();
+        old.execute_batch(
+            "INSERT INTO recipients VALUES (1, 'li@example.org', '', 'zh');
+             INSERT INTO mail VALUES (3, 1, 1, '[7]', 'first@h', 'pending', 0, 0, 0, NULL, NULL);",
+        )
+        .unwrap();
+    }
+    let mut store = open(&folder);
+    let mails = told(&store);
+    assert_eq!(shapes(&mails), [(MailKind::Single, 1)]);
+    assert_eq!(mails[0].message_id, "first@h");
+    let routing = routing([recipient("li@example.org")]);
+    store
+        .commit(&batch(1, [update(arrears(1, 200))]), &routing, now())
+        .unwrap();
+    let mails = told(&store);
+    assert_eq!(mails[0].threads, ["first@h"], "under the first mail");
 }

@@ -777,3 +777,192 @@ fn assert_on_topic(stage: &Stage, daemon: &mut Daemon, expected: &[&str]) {
         .collect();
     assert_eq!(told, expected);
 }
+
+/// A policy whose names try to be more than names.
+fn policy_with_foul_names(stage_name: &str) -> PathBuf {
+    let policy = fs::read_to_string(policy_of_cases()).expect("a policy");
+    let foul = policy.replace("黄山市", "黄山市\\r\\nX-Forged: 1").replace(
+        "屯溪区",
+        "屯溪\\u202e区\\r\\nBcc: thief@example.net\\r\\n\\r\\n<b>{{ 7 * 7 }}{who}</b>",
+    );
+    assert_ne!(policy, foul);
+    let path = std::env::temp_dir().join(format!(
+        "fundwatch-{stage_name}-{}.toml",
+        std::process::id()
+    ));
+    fs::write(&path, foul).expect("a file can be written");
+    path
+}
+
+#[test]
+fn a_mail_server_that_misbehaves_loses_nothing_and_no_name_forges_anything() {
+    let policy = policy_with_foul_names("foul");
+    let Some(stage) = Stage::set("foul", Broker::Shared, &policy, 3) else {
+        return;
+    };
+    stage.configure("[[mail.recipients]]\naddress = \"gone@fund.example.org\"");
+    stage.create_topics();
+    stage.mail.refuse("gone@").expect("it can be told");
+    stage.mail.drop_after_data().expect("it can be told");
+    stage.mail.slow_down(1).expect("it can be told");
+    let mut daemon = stage.start_daemon();
+    stage.wait_until_ready(&mut daemon);
+    let mut feeds = Feeds::default();
+    feeds.record(TAX, HERE, None, declaration(DEBTOR, "50000.00"));
+    feeds.close_all_but(&[], &[HERE], "2024-02-19");
+    feeds.send(&stage);
+    daemon.wait_for("two were dropped", SOON, || stage.mails().len() == 2);
+    stage.mail.accept_all().expect("it can be told");
+    stage.mail.refuse("gone@").expect("it can be told");
+    stage.wait_until_settled(&mut daemon);
+
+    // Twice to each of the two, as one mail; the third is on the list of the operator.
+    let mails = stage.mails();
+    let ids: BTreeSet<_> = mails
+        .iter()
+        .map(|mail| (&mail.to, &mail.message_id))
+        .collect();
+    assert_eq!((mails.len(), ids.len()), (4, 2), "{ids:?}");
+    daemon.wait_until("a refusal shows", SOON, |metrics| {
+        metrics.sum("fundwatch_mails_refused", &[]) == 1
+    });
+    let listed = Command::new(binary::fundwatch())
+        .args(["refused", "--config"])
+        .arg(stage.path("fundwatch.toml"))
+        .output()
+        .expect("the program can be started");
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(
+        listed.contains("gone@fund.example.org") && listed.contains("550"),
+        "{listed}"
+    );
+
+    for mail in &mails {
+        assert!(mail.data.is_ascii(), "every server takes it");
+        let (head, _) = mail.data.split_once("\r\n\r\n").expect("a head and a body");
+        for line in head.split("\r\n") {
+            assert!(
+                !line.starts_with("Bcc") && !line.starts_with("X-Forged"),
+                "{head}"
+            );
+            assert!(!line.contains('\n') && line.len() < 998, "{head}");
+        }
+        assert!(
+            !mail.subject.contains(['\r', '\n', '\u{202e}']),
+            "{}",
+            mail.subject
+        );
+        assert!(!mail.text.contains('\u{202e}'), "{}", mail.text);
+        let (_, html) = mail
+            .text
+            .split_once("<!DOCTYPE html>")
+            .expect("a mail has both forms");
+        assert!(!html.contains("<b>"), "what is text stays text: {html}");
+        assert!(
+            mail.text.contains("{{ 7 * 7 }}{who}"),
+            "and is no template: {}",
+            mail.text
+        );
+    }
+    fs::remove_file(policy).expect("it is there");
+}
+
+#[test]
+fn a_webhook_and_the_real_alertmanager_are_told() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let (Some(alertmanager), Some(hook)) = (
+        acceptance::alertmanager::Alertmanager::start_or_skip(),
+        acceptance::hook::HookPeer::start_or_skip(secret),
+    ) else {
+        return;
+    };
+    let Some(stage) = Stage::set("hook", Broker::Shared, &policy_of_cases(), 3) else {
+        return;
+    };
+    fs::write(stage.path("secret"), format!("{secret}\n")).expect("a file can be written");
+    stage.configure(&format!(
+        "[[webhooks]]\nname = \"casework\"\nurl = \"{}\"\nsecret_file = \"secret\"\nca_file = {:?}\n\
+         [alertmanager]\nurls = [\"{}\"]\nevery_seconds = 2\n",
+        hook.url(),
+        hook.authority().display().to_string(),
+        alertmanager.url()
+    ));
+    hook.answer(503).expect("it can be told");
+    stage.create_topics();
+    let mut daemon = stage.start_daemon();
+    stage.wait_until_ready(&mut daemon);
+    let mut feeds = Feeds::default();
+    feeds.record(TAX, HERE, None, declaration(DEBTOR, "50000.00"));
+    feeds.record(PAYOUT, HERE, Some(300_000), payout(RETIREE, "2024-02-19"));
+    feeds.record(PAYOUT, HERE, Some(300_000), payout(RETIREE, "2024-02-19"));
+    feeds.close_all_but(&[], &[HERE], "2024-02-19");
+    feeds.send(&stage);
+    daemon.wait_for("the webhook was tried", SOON, || {
+        hook.posts().is_ok_and(|posts| posts.len() >= 2)
+    });
+    hook.answer(204).expect("it can be told");
+    stage.wait_until_settled(&mut daemon);
+    let posts = hook.posts().expect("posts are kept");
+    assert!(
+        posts
+            .iter()
+            .all(|post| post.is_signed && post.path == "/told"),
+        "{posts:#?}"
+    );
+    let number = BTreeSet::from([RETIREE.to_owned()]);
+    let mut bodies: BTreeMap<&str, &str> = BTreeMap::new();
+    for post in &posts {
+        assert_hides(&number, "a post", &post.body);
+        let first = bodies.entry(&post.key).or_insert(&post.body);
+        assert_eq!(*first, post.body, "a repeat says the same");
+    }
+    let taken: Vec<Value> = posts
+        .iter()
+        .filter(|post| post.code == 204)
+        .map(|post| serde_json::from_str(&post.body).expect("it is JSON"))
+        .collect();
+    let mut told: Vec<String> = taken
+        .iter()
+        .map(|post| {
+            format!(
+                "{} {} {}",
+                post["event"], post["alert"]["detector"], post["alert"]["amount"]
+            )
+        })
+        .collect();
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "\"raised\" \"arrears\" \"12000.00\"",
+            "\"raised\" \"duplicate-payout\" \"3000.00\"",
+        ]
+    );
+
+    daemon.wait_for("Alertmanager knows", SOON, || {
+        alertmanager.firing().is_ok_and(|firing| firing.len() == 2)
+    });
+    let firing = alertmanager.firing().expect("it answers");
+    let text = Value::from(firing.clone()).to_string();
+    assert_hides(&number, "Alertmanager", &text);
+    assert!(!text.contains(DEBTOR), "{text}");
+    let labels: Vec<&Value> = firing.iter().map(|alert| &alert["labels"]).collect();
+    let arrears = json!({"alertname": "arrears", "job": "fundwatch", "pool": "341000", "region": HERE,
+        "severity": "yellow"});
+    assert!(labels.contains(&&arrears), "{labels:?}");
+
+    feeds.record(TAX, HERE, Some(1_200_000), payment(DEBTOR, "2024-02-20"));
+    feeds.close_all_but(&[], &[HERE], "2024-02-20");
+    feeds.send(&stage);
+    daemon.wait_for("what is over is over there, too", SOON, || {
+        alertmanager.firing().is_ok_and(|firing| firing.len() == 1)
+    });
+    stage.wait_until_settled(&mut daemon);
+    let last = hook
+        .posts()
+        .expect("posts are kept")
+        .pop()
+        .expect("one at least");
+    assert!(last.body.contains("\"event\":\"cleared\""), "{}", last.body);
+    assert_eq!(daemon.stop(), Some(0), "{:?}", daemon.words());
+}

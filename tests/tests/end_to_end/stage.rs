@@ -65,6 +65,14 @@ port = @SMTP@
 tls = "none"
 from = "基金监测 <fundwatch@fund.example.org>"
 
+[mail.pace]                     # no test waits for a morning
+red = "at-once"
+orange = "at-once"
+yellow = "at-once"
+blue = "at-once"
+life_on = "never"
+per_hour_max = 100000
+
 [[mail.recipients]]
 address = "li@fund.example.org"
 name = "李"
@@ -155,6 +163,13 @@ impl Stage {
             folder,
             http_port,
         })
+    }
+
+    /// Adds to the daemon's configuration.
+    pub fn configure(&self, more: &str) {
+        let path = self.path("fundwatch.toml");
+        let config = fs::read_to_string(&path).expect("the configuration is there");
+        fs::write(path, format!("{config}\n{more}")).expect("a file can be written");
     }
 
     /// The name of one of its topics on the broker.
@@ -455,6 +470,8 @@ impl Store {
         self.count(
             "SELECT (SELECT count(*) FROM topic_outbox)
                   + (SELECT count(*) FROM dead_letter WHERE pending = 1)
+                  + (SELECT count(*) FROM notice)
+                  + (SELECT count(*) FROM hook_outbox WHERE state = 'pending')
                   + (SELECT count(*) FROM mail WHERE state IN ('pending', 'sending'))",
         )
     }

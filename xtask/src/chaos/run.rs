@@ -43,6 +43,14 @@ port = @SMTP@
 tls = "none"
 from = "fundwatch@fund.example.org"
 
+[mail.pace]
+red = "at-once"
+orange = "at-once"
+yellow = "at-once"
+blue = "at-once"
+life_on = "never"
+per_hour_max = 100000
+
 [[mail.recipients]]
 address = "@RECIPIENT@"
 "#;
@@ -390,6 +398,7 @@ impl Store {
         self.count(
             "SELECT (SELECT count(*) FROM topic_outbox)
                   + (SELECT count(*) FROM dead_letter WHERE pending = 1)
+                  + (SELECT count(*) FROM notice)
                   + (SELECT count(*) FROM mail WHERE state IN ('pending', 'sending'))",
         )
     }
