@@ -287,14 +287,6 @@ metrics! {
     AWAITED:
 }
 
-/// The metric of a name, of those that are exported.
-pub fn exported(name: &str) -> Option<&'static Metric> {
-    EXPORTED
-        .iter()
-        .chain(PROCESS)
-        .find(|metric| metric.name == name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

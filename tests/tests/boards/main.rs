@@ -32,6 +32,14 @@ const NOT_ANSWERED: [(&str, &str); 2] = [
     ),
 ];
 
+/// Money that may go either way.
+const FLOWS: [&str; 4] = [
+    "fundwatch_flow_year_yuan",
+    "fundwatch_fund_balance_yuan",
+    "fundwatch_ledger_difference_yuan",
+    "fundwatch_projection_",
+];
+
 /// Alerts on the program that the demo may wake, with the reason.
 const MAY_WAKE: [(&str, &str); 3] = [
     (
@@ -86,7 +94,7 @@ impl Answered {
                 let unit = column_unit(panel, target).unwrap_or(unit);
                 faults.extend(
                     series
-                        .filter_map(|series| out_of_bounds(series, unit))
+                        .filter_map(|series| out_of_bounds(series, unit, text(&target["expr"])))
                         .map(|fault| format!("{name}: {fault}")),
                 );
             }
@@ -143,8 +151,16 @@ fn has_number(series: &Series) -> bool {
 }
 
 /// Values that cannot be, by unit.
-fn out_of_bounds(series: &Series, unit: &str) -> Option<String> {
+fn out_of_bounds(series: &Series, unit: &str, expr: &str) -> Option<String> {
     let (least, most) = match unit {
+        // A surplus may be a deficit, a gap more than what came in; a retiree a payer is 100%.
+        "percentunit" if expr.contains("fundwatch_indicator_ratio") => (-5.0, 5.0),
+        "suffix: 个月" => (-120.0, 600.0),
+        "locale" | "suffix: 亿元" if FLOWS.iter().any(|name| expr.contains(name)) => {
+            (-1e12, 1e12)
+        }
+        // From unknown to red.
+        "locale" if expr.contains("fundwatch_indicator_grade") => (-1.0, 3.0),
         "percentunit" => (0.0, 1.0),
         // The years that policy and feeds may speak of, and the date of the test.
         "time:YYYY-MM-DD" | "time:YYYY-MM-DD HH:mm:ss" => {
@@ -260,7 +276,8 @@ fn faults_of_the_scrape(stage: &Stage) -> Vec<String> {
         .iter()
         .filter(|line| line.starts_with("fundwatch_region_info{"))
         .count();
-    let budget = 250 + 61 * regions;
+    // Of each region 61 and the ledger's 81; once more these for the pool, and its projection.
+    let budget = 480 + 142 * regions;
     if regions < 2 || budget < lines.len() {
         faults.push(format!(
             "{} series of {regions} regions; {budget} may be",
