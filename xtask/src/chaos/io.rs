@@ -143,7 +143,7 @@ fn faulty(run: &mut Run<'_>, fault: Fault, n: u32, bug: Option<&str>) -> Result<
     run.judge()?;
     // A commit whose fsync failed may succeed when it is tried again, and be lost all the same.
     ensure!(
-        has_ended || !fault.is_fatal || !run.has_commit_failed(),
+        !fault.is_fatal || !run.has_gone_on_after_a_failed_commit(),
         "a commit failed, and the daemon went on"
     );
     Ok(Felt {

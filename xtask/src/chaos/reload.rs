@@ -52,11 +52,7 @@ fn once(run: &mut Run<'_>) -> Result<(u64, i64)> {
         );
         let before = history(run)?;
         let is_good = dice.below(2) == 0;
-        let from = run
-            .script
-            .as_of
-            .checked_sub(i64::try_from(dice.below(4))?.months())?;
-        let from = format!("{:04}-{:02}", from.year(), from.month());
+        let from = from(run, &mut dice)?;
         let old = run.script.policy.clone();
         let new = match is_good {
             true => with_entry(&old, &from, &mut dice),
@@ -110,6 +106,23 @@ fn once(run: &mut Run<'_>) -> Result<(u64, i64)> {
     run.judge()?;
     ensure!(daemon.stop(SOON) == Some(0), "asked to stop, it did not");
     Ok((good, told))
+}
+
+/// The month from which on the entry applies: that of an alert which it touches, if there is one.
+fn from(run: &Run<'_>, dice: &mut Dice) -> Result<String> {
+    let touched: Vec<String> = run.store()?.rows(
+        "SELECT DISTINCT period FROM alerts
+         WHERE withdrawn = 0 AND detector IN ('arrears', 'undeclared', 'under-declared-base')
+         ORDER BY period",
+        |row| row.get(0),
+    )?;
+    if !touched.is_empty() {
+        let at = dice.below(touched.len() as u64);
+        return Ok(touched[usize::try_from(at)?].clone());
+    }
+    let months = i64::try_from(dice.below(4))?;
+    let month = run.script.as_of.checked_sub(months.months())?;
+    Ok(format!("{:04}-{:02}", month.year(), month.month()))
 }
 
 /// The policy with a further entry of contributions, or the entry of that month with other content.

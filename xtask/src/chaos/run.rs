@@ -183,12 +183,21 @@ impl<'a> Run<'a> {
             .is_ok_and(|calls| calls.contains("(INJECTED)"))
     }
 
-    /// Whether a call failed on purpose that made a commit to the store durable.
-    pub fn has_commit_failed(&self) -> bool {
+    /// Whether a thread whose commit failed on purpose went on committing. A connection that is closed looks through its
+    /// log once more: that is no commit.
+    pub fn has_gone_on_after_a_failed_commit(&self) -> bool {
+        const OF_CLOSING_MAX: u32 = 2;
         let calls = std::fs::read_to_string(self.path("strace.log")).unwrap_or_default();
-        calls
-            .lines()
-            .any(|call| call.contains("-wal>") && call.contains("(INJECTED)"))
+        let mut since_failed: BTreeMap<&str, u32> = BTreeMap::new();
+        for call in calls.lines().filter(|call| call.contains("-wal>")) {
+            let thread = call.split(' ').next().unwrap_or_default();
+            if call.contains("(INJECTED)") {
+                since_failed.insert(thread, 0);
+            } else if let Some(since) = since_failed.get_mut(thread) {
+                *since += 1;
+            }
+        }
+        since_failed.values().any(|since| *since > OF_CLOSING_MAX)
     }
 
     /// Sends the batch of this number.
