@@ -37,7 +37,7 @@ pub fn severity_fields() -> Vec<Value> {
 /// A colour for each detector, so that it is the same on every board.
 const DETECTOR_COLORS: [&str; Detector::ALL.len()] = [
     "#1F60C4", "#8F3BB8", "#C4162A", "#7D7D7D", "#D9650A", "#37872D", "#A3A3A3", "#B58900",
-    "#0E7C86", "#5B4B8A", "#E0669B",
+    "#0E7C86", "#5B4B8A", "#E0669B", "#6E9F18",
 ];
 
 /// Fields named by a detector.
