@@ -72,7 +72,7 @@ pub enum Label {
     /// How many months ahead of the last complete one.
     MonthsAhead,
     /// `low`, `median` or `high`.
-    Quantile,
+    Bound,
     /// The program's version.
     Version,
     /// The commit that the program was built from.
@@ -101,7 +101,7 @@ impl Label {
             Label::Identity => "identity",
             Label::Series => "series",
             Label::MonthsAhead => "months_ahead",
-            Label::Quantile => "quantile",
+            Label::Bound => "bound",
             Label::Version => "version",
             Label::Revision => "revision",
         }
@@ -255,9 +255,9 @@ metrics! {
         "0 good, 1 yellow, 2 orange, 3 red, -1 unknown; not there where it is not applicable or the policy has no threshold.";
     INDICATOR_COMPLETE_RATIO = Gauge "fundwatch_indicator_complete_ratio" [Indicator Region]
         "The part of the feeds that an indicator reads that are complete.";
-    PROJECTION_YUAN = Gauge "fundwatch_projection_yuan" [Series MonthsAhead Quantile]
+    PROJECTION_YUAN = Gauge "fundwatch_projection_yuan" [Series MonthsAhead Bound]
         "A projection of the pool, no promise: collected, paid_out and balance of a month ahead.";
-    PROJECTION_RESERVE_MONTHS = Gauge "fundwatch_projection_reserve_months" [MonthsAhead Quantile]
+    PROJECTION_RESERVE_MONTHS = Gauge "fundwatch_projection_reserve_months" [MonthsAhead Bound]
         "A projection of the pool, no promise: months of payouts that the balance of a month ahead lasts.";
 }
 

@@ -155,22 +155,22 @@ fn sample_projection(projection: &Projection, samples: &mut Samples) {
             ("paid_out", month.paid_out),
             ("balance", month.balance),
         ] {
-            for (quantile, amount) in [
+            for (bound, amount) in [
                 ("low", band.low),
                 ("median", band.median),
                 ("high", band.high),
             ] {
-                let labels = [series, ahead.as_str(), quantile];
+                let labels = [series, ahead.as_str(), bound];
                 samples.add(&catalogue::PROJECTION_YUAN, &labels, amount);
             }
         }
         if let Some(band) = month.reserve_months {
-            for (quantile, months) in [
+            for (bound, months) in [
                 ("low", band.low),
                 ("median", band.median),
                 ("high", band.high),
             ] {
-                let labels = [ahead.as_str(), quantile];
+                let labels = [ahead.as_str(), bound];
                 let metric = &catalogue::PROJECTION_RESERVE_MONTHS;
                 samples.add(metric, &labels, months.shown(2));
             }

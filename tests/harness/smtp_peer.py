@@ -66,7 +66,9 @@ class Keeper:
         if fate == "dawdle":
             await asyncio.sleep(0.5)
         self.keep(envelope, fate != "lose_answer")
-        if fate == "lose_answer":
+        if (self.folder / "slow").exists():
+            await asyncio.sleep(float((self.folder / "slow").read_text(encoding="ascii")))
+        if fate == "lose_answer" or (self.folder / "drop").exists():
             server.transport.abort()
         return "250 OK"
 
@@ -81,11 +83,6 @@ class Keeper:
         half = self.folder / "message.half"
         half.write_text(json.dumps(message), encoding="utf-8")
         half.rename(self.folder / f"{self.count:08}.json")
-        if (self.folder / "slow").exists():
-            await asyncio.sleep(float((self.folder / "slow").read_text(encoding="ascii")))
-        if (self.folder / "drop").exists():
-            server.transport.abort()
-        return "250 OK"
 
 
 async def serve(folder, port=0):

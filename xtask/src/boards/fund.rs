@@ -116,9 +116,7 @@ fn transit(size: (u32, u32)) -> Panel {
 
 fn projection() -> Panel {
     let median = |series: &str| {
-        format!(
-            "sum by (months_ahead) ({PROJECTION_YUAN}{{series=\"{series}\",quantile=\"median\"}})"
-        )
+        format!("sum by (months_ahead) ({PROJECTION_YUAN}{{series=\"{series}\",bound=\"median\"}})")
     };
     Panel::table(
         "预测（元）/ Projection",
@@ -134,13 +132,11 @@ fn projection() -> Panel {
 }
 
 fn projected_reserve() -> Panel {
-    let column = |header: &str, quantile: &str| Column {
+    let column = |header: &str, bound: &str| Column {
         decimals: 1,
         ..Column::count(
             header,
-            format!(
-                "max by (months_ahead) ({PROJECTION_RESERVE_MONTHS}{{quantile=\"{quantile}\"}})"
-            ),
+            format!("max by (months_ahead) ({PROJECTION_RESERVE_MONTHS}{{bound=\"{bound}\"}})"),
         )
     };
     Panel::table(
