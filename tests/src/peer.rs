@@ -10,6 +10,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
@@ -69,9 +70,37 @@ fn is_required(variable: &str) -> bool {
     std::env::var(variable).is_ok_and(|value| value == "1")
 }
 
-/// A port of the loopback address that nobody listens on now.
+/// A port of the loopback address that nobody uses now, and that the system gives to nobody who asks for any port: a
+/// client's connection cannot take it before the peer listens on it.
+///
+/// Test programs that run at the same time begin at different places of the range.
+///
+/// # Errors
+/// If the system's own range cannot be read, or no port below it is free.
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    const FIRST: u32 = 10_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+
+    let count = first_ephemeral_port()?.saturating_sub(FIRST).max(1);
+    // A prime step spreads programs that are started one after another.
+    let start = std::process::id().wrapping_mul(101);
+    for _ in 0..count {
+        let place = start.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + place % count).map_err(io::Error::other)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(io::Error::other(
+        "no port below the system's own range is free",
+    ))
+}
+
+/// Where the ports begin that the system gives to outgoing connections.
+fn first_ephemeral_port() -> io::Result<u32> {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?;
+    let first = range.split_whitespace().next().unwrap_or_default();
+    first.parse().map_err(io::Error::other)
 }
 
 /// The folder below the build folder in which `name` is kept from one run to the next; `variable` may name another.
