@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
@@ -84,12 +84,33 @@ struct Shared {
 
 /// The three pages.
 pub fn router(exporter: Arc<Exporter>, health: Arc<Health>) -> Router {
+    let shared = Shared { exporter, health };
     Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .layer(map_response(with_safe_headers))
-        .with_state(Shared { exporter, health })
+        .layer(from_fn_with_state(shared.clone(), counted))
+        .with_state(shared)
+}
+
+/// What no page's template stands for: whoever asks for a million addresses makes one series.
+const NO_PAGE: &str = "other";
+
+/// Counts the answer by the page's template, and how long it took.
+async fn counted(
+    State(shared): State<Shared>,
+    page: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let began = Instant::now();
+    let response = next.run(request).await;
+    let route = page.as_ref().map_or(NO_PAGE, MatchedPath::as_str);
+    let code = response.status().as_u16();
+    let metrics = shared.exporter.metrics();
+    metrics.answered(route, code, began.elapsed());
+    response
 }
 
 /// Serves the pages until `stop` turns true.
@@ -194,17 +215,27 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let store = Store::open(&folder.path().join("fund.db"), &AlertIdentity::default()).unwrap();
         let metrics = Arc::new(Metrics::new("0.1.0", "abc"));
-        let exporter = Arc::new(Exporter::new(metrics, store.path(), now).unwrap());
+        let exporter = Exporter::new(Arc::clone(&metrics), store.path(), now).unwrap();
         let health = Arc::new(Health::new(Duration::from_millis(300)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(serve(listener, exporter, Arc::clone(&health), stopped));
+        let server = tokio::spawn(serve(
+            listener,
+            Arc::new(exporter),
+            Arc::clone(&health),
+            stopped,
+        ));
 
         health.beat();
         assert!(get(at, "/healthz").await.starts_with("HTTP/1.1 200"));
         assert!(get(at, "/metrics").await.contains("fundwatch_build_info{"));
         assert!(get(at, "/other").await.starts_with("HTTP/1.1 404"));
+        assert!(
+            get(at, "/metrics/34100219")
+                .await
+                .starts_with("HTTP/1.1 404")
+        );
         health.beat();
         health.object("kafka", "no broker \"a\" is there");
         let answer = get(at, "/readyz").await;
@@ -219,6 +250,17 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(400)).await;
         assert!(get(at, "/healthz").await.starts_with("HTTP/1.1 503"));
         assert!(get(at, "/readyz").await.contains("heartbeat"));
+        // By template and code; an address that is none of ours is in no label.
+        let text = metrics.encode().unwrap();
+        for line in [
+            "fundwatch_http_requests_total{code=\"200\",route=\"/healthz\"} 1",
+            "fundwatch_http_requests_total{code=\"503\",route=\"/readyz\"} 2",
+            "fundwatch_http_requests_total{code=\"404\",route=\"other\"} 2",
+            "fundwatch_http_request_seconds_count 8",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
+        }
+        assert!(!text.contains("34100219"), "{text}");
         stop.send(true).unwrap();
         server.await.unwrap().unwrap();
     }

@@ -63,6 +63,8 @@ pub struct Metrics {
     published: IntCounterVec,
     publish_failures: IntCounter,
     reload_good: IntGauge,
+    http_requests: IntCounterVec,
+    http_request_seconds: Histogram,
     store_bytes: IntGauge,
     store_free_bytes: IntGauge,
     /// What the ledger shows, by name.
@@ -182,6 +184,8 @@ impl Metrics {
                 to,
                 IntCounter::with_opts(opts(&catalogue::PUBLISH_FAILURES)),
             )?,
+            http_requests: counters(to, &catalogue::HTTP_REQUESTS)?,
+            http_request_seconds: histogram(to, &catalogue::HTTP_REQUEST_SECONDS)?,
             store_bytes: register(to, IntGauge::with_opts(opts(&catalogue::STORE_BYTES)))?,
             store_free_bytes: register(
                 to,
@@ -368,6 +372,14 @@ impl Metrics {
         self.pushes.with_label_values(&[result.as_str()]).inc();
     }
 
+    /// A request was answered. `route` is the template of the page's address, never the address itself.
+    pub(crate) fn answered(&self, route: &str, code: u16, took: Duration) {
+        self.http_requests
+            .with_label_values(&[route, &code.to_string()])
+            .inc();
+        self.http_request_seconds.observe(took.as_secs_f64());
+    }
+
     /// The brokers acknowledged so many alerts and dead letters.
     pub(crate) fn published(&self, alerts: u64, dead_letters: u64) {
         for (channel, count) in [
@@ -545,6 +557,11 @@ impl Exporter {
                 last: None,
             }),
         })
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The text of a scrape; `is_ready` is what `/readyz` says. Reads the store: not to be called on a
@@ -768,8 +785,9 @@ mod tests {
         // the ledger's nine metrics by region; how many those have is bounded there.
         let each = 1 + 5 + Detector::ALL.len() * (1 + Severity::ALL.len()) + 9;
         assert_eq!((one - none, many - none), (each, 100 * each));
-        // 15 counts of records, 75 reasons, 20 partitions, two histograms, and the rest.
-        assert!(none < 250, "{none}");
+        // 15 counts of records, 75 reasons, 20 partitions, four histograms, three pages and what is none with three
+        // answers each, and the rest.
+        assert!(none < 300, "{none}");
     }
 
     fn sample(metric: &'static Metric, labels: &[&str], value: &str) -> Sample {
@@ -842,6 +860,11 @@ mod tests {
             });
             for reason in 0..15 {
                 tallies.dead_letters.insert((topic, reason.to_string()), 1);
+            }
+        }
+        for route in ["/metrics", "/healthz", "/readyz", "other"] {
+            for code in [200, 500, 503] {
+                metrics.answered(route, code, Duration::from_millis(1));
             }
         }
         metrics.feeds(&totals, Some(now()));

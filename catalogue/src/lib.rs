@@ -69,10 +69,14 @@ pub enum Label {
     Identity,
     /// What is projected.
     Series,
-    /// How many months ahead of the last complete one.
+    /// How many months ahead of the last complete one, in two digits: labels are sorted as text.
     MonthsAhead,
     /// `low`, `median` or `high`.
     Bound,
+    /// The template of a page's address, or `other`.
+    Route,
+    /// The status code of an answer.
+    Code,
     /// The program's version.
     Version,
     /// The commit that the program was built from.
@@ -102,6 +106,8 @@ impl Label {
             Label::Series => "series",
             Label::MonthsAhead => "months_ahead",
             Label::Bound => "bound",
+            Label::Route => "route",
+            Label::Code => "code",
             Label::Version => "version",
             Label::Revision => "revision",
         }
@@ -227,6 +233,11 @@ metrics! {
     CONFIG_LAST_RELOAD_SUCCESSFUL = Gauge "fundwatch_config_last_reload_successful" []
         "Whether the configuration was good when it was last read; if not, the one before is in force.";
 
+    HTTP_REQUESTS = Counter "fundwatch_http_requests_total" [Route Code]
+        "Requests answered by the program's own pages, by the template of the address and the status code.";
+    HTTP_REQUEST_SECONDS = Histogram "fundwatch_http_request_seconds" []
+        "Time to answer a request for one of the program's own pages.";
+
     STORE_BYTES = Gauge "fundwatch_store_bytes" []
         "Size of the store's files.";
     STORE_FREE_BYTES = Gauge "fundwatch_store_free_bytes" []
@@ -308,7 +319,12 @@ mod tests {
             assert_eq!(
                 metric.kind == Kind::Histogram,
                 rest.ends_with("_to_commit_seconds")
-                    || ["commit_seconds", "state_sync_seconds"].contains(&rest),
+                    || [
+                        "commit_seconds",
+                        "state_sync_seconds",
+                        "http_request_seconds"
+                    ]
+                    .contains(&rest),
                 "{metric}"
             );
             assert!(metric.help.ends_with('.'), "{metric}");

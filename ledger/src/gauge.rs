@@ -149,7 +149,8 @@ impl Ledger {
 fn sample_projection(projection: &Projection, samples: &mut Samples) {
     for (ahead, month) in (1..).zip(&projection.months) {
         let ahead: i32 = ahead;
-        let ahead = ahead.to_string();
+        // Labels are sorted as text, and 10 is not to come before 2.
+        let ahead = format!("{ahead:02}");
         for (series, band) in [
             ("collected", month.collected),
             ("paid_out", month.paid_out),

@@ -15,6 +15,8 @@ use super::grafana::{Column, DATE, Panel, key, named, word};
 const YI: &str = "suffix: 亿元";
 /// The pool as a whole; its code may be that of a region.
 const POOL: &str = "region=\"pool\"";
+/// The header of a projection's months.
+const MONTHS_AHEAD: &str = "未来第几月 months ahead";
 const CHOSEN: &str = "region=~\"$region\",region!=\"pool\"";
 
 /// What the pool has, what moves, what is on its way, what does not close.
@@ -122,13 +124,14 @@ fn projection() -> Panel {
         "预测（元）/ Projection",
         "按现金流恒等式的 12 个月预测（中位数），单位元；是推算，不是承诺。The cash flow projected for 12 months, medians, in yuan: a projection, no promise.",
         (14, 12),
-        &[("months_ahead", "未来第几月 months ahead")],
+        &[("months_ahead", MONTHS_AHEAD)],
         vec![
             Column::yuan("征缴（元）collected", median("collected")),
             Column::yuan("发放（元）paid out", median("paid_out")),
             Column::yuan("结余（元）balance", median("balance")),
         ],
     )
+    .in_order_of(MONTHS_AHEAD)
 }
 
 fn projected_reserve() -> Panel {
@@ -143,13 +146,14 @@ fn projected_reserve() -> Panel {
         "预测可支付月数 / Projected reserve months",
         "预测的可支付月数，下限、中位、上限。The reserve projected: low, median, high.",
         (10, 12),
-        &[("months_ahead", "未来第几月 months ahead")],
+        &[("months_ahead", MONTHS_AHEAD)],
         vec![
             column("下限 low", "low"),
             column("中位 median", "median"),
             column("上限 high", "high"),
         ],
     )
+    .in_order_of(MONTHS_AHEAD)
 }
 
 fn graded(which: &str) -> Vec<Panel> {

@@ -342,6 +342,12 @@ impl Panel {
         self
     }
 
+    /// The rows of a table are in the order of a column.
+    pub fn in_order_of(mut self, header: &str) -> Panel {
+        self.options["sortBy"] = json!([{ "desc": false, "displayName": header }]);
+        self
+    }
+
     /// Names and values beside each other.
     pub fn with_names(mut self) -> Panel {
         self.options["textMode"] = json!("value_and_name");

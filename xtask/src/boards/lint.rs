@@ -20,24 +20,10 @@ const OF_PROMETHEUS: [&str; 8] = [
 ];
 
 /// Metrics that no board and no rule asks for, with the reason.
-const NOT_USED: [(&str, &str); 4] = [
-    (
-        "process_virtual_memory_bytes",
-        "address space that is reserved says nothing of memory that is short",
-    ),
-    (
-        "fundwatch_notices_waiting",
-        "notices wait for their digest on purpose; what is overdue shows as the outbox of mails",
-    ),
-    (
-        "fundwatch_webhook_posts_total",
-        "most pools have no webhook; what is overdue shows in the outboxes",
-    ),
-    (
-        "fundwatch_alertmanager_pushes_total",
-        "most pools push nothing; Alertmanager itself tells who is silent",
-    ),
-];
+const NOT_USED: [(&str, &str); 1] = [(
+    "process_virtual_memory_bytes",
+    "address space that is reserved says nothing of memory that is short",
+)];
 
 /// Series that are Prometheus' own.
 const OWN_OF_PROMETHEUS: [&str; 6] = [

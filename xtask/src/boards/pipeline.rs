@@ -1,11 +1,12 @@
 //! *Pipeline*: the program itself, for operators: what comes in, how fast it goes through, what waits, what is short.
 
 use catalogue::{
-    AS_OF, BUILD_INFO, CALENDAR_END, COMMIT_FAILURES, COMMIT_SECONDS,
+    ALERTMANAGER_PUSHES, AS_OF, BUILD_INFO, CALENDAR_END, COMMIT_FAILURES, COMMIT_SECONDS,
     CONFIG_LAST_RELOAD_SUCCESSFUL, DEAD_LETTERS, EPOCH, FEED_LAG, FEED_LAST_RECORD, FEED_RECORDS,
-    GOAL_SECONDS, OUTBOX_OLDEST, OUTBOX_PENDING, PROCESS_CPU, PROCESS_FILES, PROCESS_FILES_MAX,
-    PROCESS_MEMORY, PROCESS_START, PROCESS_THREADS, PUBLISH_FAILURES, PUBLISHED, READY,
-    RECORD_SECONDS, STATE_DAMAGED, STATE_LOADED, STATE_SYNC_SECONDS, STORE_BYTES, STORE_FREE_BYTES,
+    GOAL_SECONDS, HTTP_REQUEST_SECONDS, HTTP_REQUESTS, NOTICES_WAITING, OUTBOX_OLDEST,
+    OUTBOX_PENDING, PROCESS_CPU, PROCESS_FILES, PROCESS_FILES_MAX, PROCESS_MEMORY, PROCESS_START,
+    PROCESS_THREADS, PUBLISH_FAILURES, PUBLISHED, READY, RECORD_SECONDS, STATE_DAMAGED,
+    STATE_LOADED, STATE_SYNC_SECONDS, STORE_BYTES, STORE_FREE_BYTES, WEBHOOK_POSTS,
 };
 
 use super::fund_health::business_date;
@@ -38,6 +39,10 @@ pub fn board() -> Board {
             Row {
                 title: "发出 / What goes out",
                 panels: outlets(),
+            },
+            Row {
+                title: "网页 / Pages",
+                panels: pages(),
             },
             Row {
                 title: "资源 / Resources",
@@ -174,11 +179,6 @@ fn topic_key() -> serde_json::Value {
 }
 
 fn latency() -> Vec<Panel> {
-    let quantile = |quantile: &str, metric: &catalogue::Metric| {
-        format!(
-            "histogram_quantile({quantile}, sum by (le) (rate({metric}_bucket[$__rate_interval])))"
-        )
-    };
     vec![
         Panel::chart(
             "从读到提交（秒）/ From record to commit",
@@ -190,7 +190,7 @@ fn latency() -> Vec<Panel> {
         .unit("s", 3)
         .axis("秒")
         .with_goal_line(GOAL_SECONDS)
-        .fields([named("p50", "中位数 median", Some("#1F60C4")), named("p99", "99 分位 p99", Some("#D9650A"))]),
+        .fields(quantile_fields()),
         Panel::chart(
             "提交耗时（秒）/ Commit",
             "一次提交写入存储的时间。Time to commit an epoch to the store.",
@@ -200,7 +200,7 @@ fn latency() -> Vec<Panel> {
         .over_time(quantile("0.99", &COMMIT_SECONDS), "p99")
         .unit("s", 3)
         .axis("秒")
-        .fields([named("p50", "中位数 median", Some("#1F60C4")), named("p99", "99 分位 p99", Some("#D9650A"))]),
+        .fields(quantile_fields()),
         Panel::chart(
             "落盘耗时（秒）/ State made durable",
             "提交之前把读入的事实写牢到磁盘的时间。Time to make what was read durable on disk, before it is committed.",
@@ -210,10 +210,7 @@ fn latency() -> Vec<Panel> {
         .over_time(quantile("0.99", &STATE_SYNC_SECONDS), "p99")
         .unit("s", 3)
         .axis("秒")
-        .fields([
-            named("p50", "中位数 median", Some("#1F60C4")),
-            named("p99", "99 分位 p99", Some("#D9650A")),
-        ]),
+        .fields(quantile_fields()),
         Panel::stat(
             "提交失败（次）/ Failures",
             "失败后重试的提交，如磁盘已满。Commits that failed and were tried again, e.g. on a full disk.",
@@ -253,6 +250,76 @@ fn outlets() -> Vec<Panel> {
         )
         .now(format!("sum({PUBLISH_FAILURES})"), "")
         .thresholds(&[("text", None), ("#C4162A", Some(1.0))]),
+        Panel::stat(
+            "待告知（条）/ Notices",
+            "等待各自发送时间（成组、简报）的告知；超时未发的见上方“待发”。What somebody is to be told of by mail when its time has come; what is overdue shows above as a mail that waits.",
+            (6, 5),
+        )
+        .now(format!("sum({NOTICES_WAITING})"), ""),
+        Panel::stat(
+            "回调（次）/ Webhooks",
+            "本次启动以来向外部程序告知的次数，按结果；未配置时为零。Attempts to tell a webhook since the start of the process, by result; none where none is configured.",
+            (9, 5),
+        )
+        .now(format!("sum by (result) ({WEBHOOK_POSTS})"), "{{result}}")
+        .with_names()
+        .fields(words::post_fields()),
+        Panel::stat(
+            "Alertmanager（次）/ Pushes",
+            "本次启动以来推送未结预警的次数，按结果；未配置时为零。Attempts to tell an Alertmanager what is open since the start of the process, by result; none where none is configured.",
+            (9, 5),
+        )
+        .now(format!("sum by (result) ({ALERTMANAGER_PUSHES})"), "{{result}}")
+        .with_names()
+        .fields(words::post_fields()),
+    ]
+}
+
+fn pages() -> Vec<Panel> {
+    vec![
+        Panel::chart(
+            "请求（次/秒）/ Requests a second",
+            "系统自身网页每秒的请求数，按页面。Requests for the program's own pages, by page.",
+            (8, 8),
+        )
+        .over_time(
+            format!("sum by (route) (rate({HTTP_REQUESTS}[$__rate_interval]))"),
+            "{{route}}",
+        )
+        .unit("locale", 2)
+        .axis("次/秒"),
+        Panel::chart(
+            "应答耗时（秒）/ Time to answer",
+            "应答一次请求的时间，中位数与 99 分位。Time to answer a request.",
+            (8, 8),
+        )
+        .over_time(quantile("0.5", &HTTP_REQUEST_SECONDS), "p50")
+        .over_time(quantile("0.99", &HTTP_REQUEST_SECONDS), "p99")
+        .unit("s", 3)
+        .axis("秒")
+        .fields(quantile_fields()),
+        Panel::table(
+            "应答（次）/ Answers",
+            "本次启动以来的应答数，按页面与状态码；5xx 为系统自身的错误，/healthz 与 /readyz 的 503 为未就绪。Answers since the start of the process by page and status code.",
+            (8, 8),
+            &[("route", "页面 page"), ("code", "状态码 code")],
+            vec![Column::count(
+                "次数 answers",
+                format!("sum by (route, code) ({HTTP_REQUESTS})"),
+            )],
+        ),
+    ]
+}
+
+/// A quantile of a histogram over time.
+fn quantile(quantile: &str, metric: &catalogue::Metric) -> String {
+    format!("histogram_quantile({quantile}, sum by (le) (rate({metric}_bucket[$__rate_interval])))")
+}
+
+fn quantile_fields() -> [serde_json::Value; 2] {
+    [
+        named("p50", "中位数 median", Some("#1F60C4")),
+        named("p99", "99 分位 p99", Some("#D9650A")),
     ]
 }
 

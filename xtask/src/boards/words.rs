@@ -116,10 +116,11 @@ pub fn kind_words() -> Vec<Value> {
 }
 
 /// What leads out of the store.
-const CHANNELS: [(&str, &str); 3] = [
+const CHANNELS: [(&str, &str); 4] = [
     ("mail", "邮件 mail"),
     ("alerts_topic", "预警主题 alerts topic"),
     ("dead_letter_topic", "死信主题 dead letters"),
+    ("webhook", "回调 webhook"),
 ];
 
 /// Fields named by a channel.
@@ -144,6 +145,15 @@ pub fn mail_fields() -> Vec<Value> {
         named("sent", "已发 sent", Some("#37872D")),
         named("retried", "待重试 retried", Some("#B58900")),
         named("failed", "被拒 failed", Some("#C4162A")),
+    ]
+}
+
+/// What becomes of an attempt to tell a program.
+pub fn post_fields() -> Vec<Value> {
+    vec![
+        named("taken", "已收 taken", Some("#37872D")),
+        named("retried", "待重试 retried", Some("#B58900")),
+        named("refused", "被拒 refused", Some("#C4162A")),
     ]
 }
 
