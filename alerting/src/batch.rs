@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AlertKey, BusinessDate, EvidenceId, Finding, RegionCode, Topic};
+use domain::{AlertKey, BusinessDate, Detector, EvidenceId, Finding, Period, RegionCode, Topic};
 
 /// One epoch: what its records changed, and up to where the feeds were read.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +20,24 @@ pub struct EpochBatch {
     pub feeds: Vec<FeedTotals>,
     /// How far each feed is complete, of those that changed.
     pub as_of: Vec<FeedAsOf>,
+    /// How many subjects have the duty that a detector watches, of the months that updates are of; those that nobody
+    /// knows are left out.
+    pub duties: Vec<Duty>,
     /// The present business date, once there is one.
     pub present: Option<BusinessDate>,
+}
+
+/// How many subjects of a region have a duty of a month, or are owed it: what a share of them is a share of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duty {
+    /// Who watches it.
+    pub detector: Detector,
+    /// The region.
+    pub region: RegionCode,
+    /// The month.
+    pub period: Period,
+    /// How many; more than none.
+    pub subjects: u64,
 }
 
 /// What is now to be said of a key.

@@ -102,9 +102,31 @@ pub struct Routing {
     pub recipients: Vec<Recipient>,
     /// Which programs are told. No name twice.
     pub hooks: Vec<Hook>,
-    /// From so many alerts of one region and month on, they are one matter: a failure of the region,
-    /// told as such and to everyone who looks after it, whatever the severity of each.
-    pub region_wide: BTreeMap<Detector, u64>,
+    /// When alerts of one region and month are one matter: a failure of the region, told as such and to
+    /// everyone who looks after it, whatever the severity of each.
+    pub region_wide: BTreeMap<Detector, RegionWide>,
+}
+
+/// From when on alerts of one region and month are a failure of the region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionWide {
+    /// From so many alerts on.
+    pub alerts: u64,
+    /// And from so many in a hundred of those on whom the duty is, or who are owed it. Where nobody knows how many
+    /// those are, the number decides alone.
+    #[serde(default)]
+    pub percent: u32,
+}
+
+impl RegionWide {
+    /// Whether so many alerts, of so many subjects if that is known, are a failure of the region.
+    pub fn is_reached(self, alerts: u64, subjects: Option<u64>) -> bool {
+        let share_is_reached = subjects.is_none_or(|subjects| {
+            u128::from(subjects) * u128::from(self.percent) <= u128::from(alerts) * 100
+        });
+        self.alerts <= alerts && share_is_reached
+    }
 }
 
 impl Routing {

@@ -404,7 +404,8 @@ impl Ledger {
         None
     }
 
-    fn to_be_paid(&self, unit: Unit, month: Period) -> i64 {
+    /// How many persons are to be paid for a month.
+    pub fn to_be_paid(&self, unit: Unit, month: Period) -> i64 {
         let mut count = 0;
         for region in self.regions_of(unit) {
             let first = Entry::PayoutDueFrom(Period::FIRST);

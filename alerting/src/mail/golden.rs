@@ -19,7 +19,7 @@ use super::letter::compose;
 use super::*;
 use crate::batch::{FeedAsOf, Update};
 use crate::identity::AlertIdentity;
-use crate::routing::{Language, Pacing, Recipient, Routing};
+use crate::routing::{Language, Pacing, Recipient, RegionWide, Routing};
 use crate::store::{Letter, MailQueue, Outcome, Store};
 use crate::test_kit::{
     at_once, batch, cleared, day, enterprise, finding, now, pacing, person, recipient, region,
@@ -131,7 +131,11 @@ impl Life {
             ..recipient(&format!("{}@example.org", language.as_str()))
         });
         let mut routing = routing(recipients);
-        routing.region_wide.insert(Detector::MissedPayout, 50);
+        let from = RegionWide {
+            alerts: 50,
+            percent: 5,
+        };
+        routing.region_wide.insert(Detector::MissedPayout, from);
         Life {
             _folder: folder,
             store,

@@ -14,7 +14,8 @@
 //! life_on = "monday"                   # a sign of life a week, then or on the next business day; or "never"
 //! batch_max = 20                       # single mails at one time; if there are more, one of all
 //! per_hour_max = 30                    # mails to one recipient; what is more becomes one
-//! region_wide = { missed-payout = 50 } # from so many open alerts of a region and month on, one matter
+//! # Open alerts of a region and month are one matter from so many on, if they are so many in a hundred of those owed.
+//! region_wide = { missed-payout = { alerts = 50, percent = 5 } }
 //! respond_within_business_days = { red = 0, orange = 3, yellow = 10 }
 //!
 //! [[mail.pace.rules]]                  # exceptions; the first that fits decides
@@ -31,7 +32,7 @@ use jiff::civil::Time;
 use rules::Policy;
 use serde::Deserialize;
 
-use crate::routing::{Pace, PaceRule, Pacing};
+use crate::routing::{Pace, PaceRule, Pacing, RegionWide};
 use crate::timetable::Timetable;
 
 /// The days of the week, as the configuration has them.
@@ -45,8 +46,14 @@ const WEEKDAYS: [&str; 7] = [
     "sunday",
 ];
 const NEVER: &str = "never";
-/// Alerts of one region and month from which on they are one matter.
-const REGION_WIDE: (Detector, u64) = (Detector::MissedPayout, 50);
+/// Alerts of one region and month from which on they are one matter: a payroll that did not go out, or a bank's part of it.
+const REGION_WIDE: (Detector, RegionWide) = (
+    Detector::MissedPayout,
+    RegionWide {
+        alerts: 50,
+        percent: 5,
+    },
+);
 
 /// The `[mail.pace]` table.
 #[derive(Clone, Debug, Deserialize)]
@@ -76,8 +83,8 @@ pub struct PaceConfig {
     pub batch_max: u64,
     /// Mails to one recipient within an hour; what is more becomes one mail.
     pub per_hour_max: u64,
-    /// By detector: from so many alerts of one region and month on they are one matter.
-    pub region_wide: BTreeMap<String, u64>,
+    /// By detector: from when on alerts of one region and month are one matter.
+    pub region_wide: BTreeMap<String, RegionWide>,
     /// By severity: within how many business days something is to be done.
     pub respond_within_business_days: BTreeMap<Severity, u32>,
     /// Exceptions from the paces by severity.
@@ -151,9 +158,14 @@ impl PaceConfig {
         }
         for (name, from) in &self.region_wide {
             check_detectors("mail.pace.region_wide", [name], errors);
-            if *from < 2 {
+            if from.alerts < 2 {
                 errors.push(format!(
-                    "mail.pace.region_wide.{name}: must be 2 or more: one alert is no failure of a region"
+                    "mail.pace.region_wide.{name}.alerts: must be 2 or more: one alert is no failure of a region"
+                ));
+            }
+            if 100 < from.percent {
+                errors.push(format!(
+                    "mail.pace.region_wide.{name}.percent: must be 0 (the number decides alone) to 100"
                 ));
             }
         }
@@ -177,9 +189,9 @@ impl PaceConfig {
         u32::try_from(at).ok()
     }
 
-    /// By detector: from so many alerts of one region and month on they are one matter.
-    pub(super) fn region_wide(&self) -> BTreeMap<Detector, u64> {
-        let known = |(name, from): (&String, &u64)| Some((Detector::parse(name)?, *from));
+    /// By detector: from when on alerts of one region and month are one matter.
+    pub(super) fn region_wide(&self) -> BTreeMap<Detector, RegionWide> {
+        let known = |(name, from): (&String, &RegionWide)| Some((Detector::parse(name)?, *from));
         self.region_wide.iter().filter_map(known).collect()
     }
 
@@ -273,7 +285,7 @@ mod tests {
             life_on = "mondag"
             batch_max = 0
             per_hour_max = 0
-            region_wide = { missed-payouts = 1 }
+            region_wide = { missed-payouts = { alerts = 1, percent = 101 } }
             [[rules]]
             detectors = ["arrear"]
             pace = "digest"
@@ -289,14 +301,17 @@ mod tests {
             "mail.pace.batch_max: must be",
             "mail.pace.per_hour_max: must be",
             "mail.pace.region_wide: there is no detector `missed-payouts`; did you mean `missed-payout`?",
-            "mail.pace.region_wide.missed-payouts: must be 2 or more",
+            "mail.pace.region_wide.missed-payouts.alerts: must be 2 or more",
+            "mail.pace.region_wide.missed-payouts.percent: must be 0",
             "mail.pace.rules[0].detectors: there is no detector `arrear`; did you mean `arrears`?",
         ] {
             assert!(all.contains(words), "{words} in\n{all}");
         }
-        assert_eq!(errors.len(), 7, "{all}");
+        assert_eq!(errors.len(), 8, "{all}");
         assert!(toml::from_str::<PaceConfig>("red = \"soon\"").is_err());
         assert!(toml::from_str::<PaceConfig>("rad = \"at-once\"").is_err());
+        let share = "region_wide = { missed-payout = { alerts = 50, share = 5 } }";
+        assert!(toml::from_str::<PaceConfig>(share).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, params};
 
 use super::{PRESENT, StoreError, Tallies, region_of, saturated, set_meta, word};
-use crate::batch::{DeadLetter, EpochBatch, PartitionOffset, Update};
+use crate::batch::{DeadLetter, Duty, EpochBatch, PartitionOffset, Update};
 use crate::identity::AlertIdentity;
 use crate::life::{self, EventKind};
 use crate::routing::Routing;
@@ -93,6 +93,12 @@ struct Item {
 /// A detector's alerts of one region and month.
 type MonthKey = (Detector, RegionCode, String);
 
+/// Of how many subjects the alerts of a month are a part.
+fn subjects_of(duty: &Duty) -> (MonthKey, u64) {
+    let month = (duty.detector, duty.region, duty.period.to_string());
+    (month, duty.subjects)
+}
+
 pub(super) struct Writer<'a> {
     transaction: &'a Transaction<'a>,
     identity: &'a AlertIdentity,
@@ -105,6 +111,8 @@ pub(super) struct Writer<'a> {
     recipients: Vec<i64>,
     /// In the order of telling.
     items: Vec<Item>,
+    /// How many have the duty of a month, where that is known.
+    subjects: BTreeMap<MonthKey, u64>,
 }
 
 impl<'a> Writer<'a> {
@@ -147,10 +155,12 @@ impl<'a> Writer<'a> {
             },
             recipients,
             items: Vec::new(),
+            subjects: BTreeMap::new(),
         })
     }
 
     pub(super) fn batch(&mut self, batch: &EpochBatch, extent: Extent) -> Result<(), StoreError> {
+        self.subjects = batch.duties.iter().map(subjects_of).collect();
         let mut present = HashSet::new();
         for update in &batch.updates {
             let id = self.identity.id(&update.key);
@@ -479,7 +489,7 @@ impl<'a> Writer<'a> {
     }
 
     /// The months that are failures of a whole region: so many alerts are open, or are told of now,
-    /// that they are one matter.
+    /// that they are one matter. What was told as one goes on as one: payrolls are made good in parts.
     fn failures(&self, items: &[Item]) -> Result<BTreeSet<MonthKey>, StoreError> {
         let mut counts: BTreeMap<MonthKey, u64> = BTreeMap::new();
         for month in items.iter().filter_map(Item::month) {
@@ -492,11 +502,16 @@ impl<'a> Writer<'a> {
             "SELECT count(*) FROM alerts WHERE detector = ?1 AND region = ?2 AND period = ?3
                  AND state = 'open' AND withdrawn = 0",
         )?;
+        let mut was_told = self.transaction.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM mail_group WHERE detector = ?1 AND region = ?2 AND wide = ?3)",
+        )?;
         for (month, told) in counts {
             let (detector, region, period) = &month;
             let key = params![detector.as_str(), region.as_str(), period];
             let open: u64 = open.query_row(key, |row| row.get(0))?;
-            if self.routing.region_wide[detector] <= told.max(open) {
+            let from = self.routing.region_wide[detector];
+            let is_reached = from.is_reached(told.max(open), self.subjects.get(&month).copied());
+            if is_reached || was_told.query_row(key, |row| row.get(0))? {
                 failures.insert(month);
             }
         }

@@ -1,17 +1,23 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use domain::{Detector, Finding, Money, Severity, State, Subject, Topic};
+use domain::{Detector, Finding, Money, Period, Severity, State, Subject, Topic};
 use tempfile::TempDir;
 
 use super::*;
-use crate::batch::DeadLetter;
+use crate::batch::{DeadLetter, Duty};
 use crate::life::EventKind;
 use crate::plan::MailKind;
-use crate::routing::Pacing;
+use crate::routing::{Pacing, RegionWide};
 use crate::test_kit::{
     arrears, at_once, batch, cleared, day, finding, gone, now, pacing, person, recipient, region,
     routing, update,
+};
+
+/// What the tests take for a failure of a region.
+const WIDE: RegionWide = RegionWide {
+    alerts: 50,
+    percent: 5,
 };
 
 fn store() -> (TempDir, Store) {
@@ -665,7 +671,7 @@ fn a_failure_of_a_region_is_one_mail_to_all_who_look_after_it() {
     let mut elsewhere = recipient("elsewhere@example.org");
     elsewhere.interest.regions.insert(region("341021"));
     let mut routing = routing([chief, elsewhere]);
-    routing.region_wide.insert(Detector::MissedPayout, 50);
+    routing.region_wide.insert(Detector::MissedPayout, WIDE);
     let missed = |n| finding(Detector::MissedPayout, Subject::Person(person(n)), 3_000);
     let few = (0..49).map(|n| update(missed(n)));
     let committed = store.commit(&batch(1, few), &routing, now()).unwrap();
@@ -683,6 +689,58 @@ fn a_failure_of_a_region_is_one_mail_to_all_who_look_after_it() {
         .unwrap();
     let mails = told_by(&store, &pacing(), seconds_later(630));
     assert_eq!(shapes(&mails), [(MailKind::Wide, 3_951)]);
+}
+
+/// So many of those to be paid in a region for February.
+fn to_be_paid(region_code: &str, subjects: u64) -> Duty {
+    Duty {
+        detector: Detector::MissedPayout,
+        region: region(region_code),
+        period: Period::from_ym(2024, 2).unwrap(),
+        subjects,
+    }
+}
+
+#[test]
+fn a_failure_of_a_region_is_a_share_of_those_to_be_paid() {
+    let missed = |n| finding(Detector::MissedPayout, Subject::Person(person(n)), 3_000);
+    let of = |subjects: Option<u64>, alerts: u32| {
+        let (_folder, mut store) = store();
+        let mut routing = routing([recipient("chief@example.org")]);
+        routing.region_wide.insert(Detector::MissedPayout, WIDE);
+        let mut all = batch(1, (0..alerts).map(|n| update(missed(n))));
+        all.duties.push(to_be_paid("341021", 1));
+        all.duties
+            .extend(subjects.map(|subjects| to_be_paid("341002", subjects)));
+        store.commit(&all, &routing, now()).unwrap();
+        let mails = told_by(&store, &pacing(), seconds_later(30));
+        shapes(&mails)
+            .iter()
+            .any(|(kind, _)| *kind == MailKind::Wide)
+    };
+    // 5 in a hundred of 1,001 are 50.05.
+    assert!(of(Some(1_000), 50) && !of(Some(1_001), 50) && of(Some(1_001), 51));
+    assert!(!of(Some(60), 49), "few are few, whatever their part");
+    assert!(of(None, 50), "nobody knows of how many");
+}
+
+#[test]
+fn a_failure_of_a_region_goes_on_as_one_while_it_is_made_good_in_parts() {
+    let (_folder, mut store) = store();
+    let mut routing = routing([recipient("chief@example.org")]);
+    routing.region_wide.insert(Detector::MissedPayout, WIDE);
+    let missed = |n| finding(Detector::MissedPayout, Subject::Person(person(n)), 3_000);
+    let all = batch(1, (0..60).map(|n| update(missed(n))));
+    store.commit(&all, &routing, now()).unwrap();
+    let mails = told_by(&store, &pacing(), seconds_later(30));
+    assert_eq!(shapes(&mails), [(MailKind::Wide, 60)]);
+    for (epoch, part) in [(2, 0..20), (3, 20..40), (4, 40..60)] {
+        let paid = batch(epoch, part.map(|n| update(cleared(missed(n)))));
+        let at = 600 * i64::try_from(epoch).unwrap();
+        store.commit(&paid, &routing, seconds_later(at)).unwrap();
+        let mails = told_by(&store, &pacing(), seconds_later(at + 30));
+        assert_eq!(shapes(&mails), [(MailKind::Wide, 20)], "{epoch}");
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Commits complete epochs: one transaction each, whatever came of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alerting::batch::{DeadLetter, EpochBatch, FeedAsOf, FeedTotals, PartitionOffset, Update};
+use alerting::batch::{
+    DeadLetter, Duty, EpochBatch, FeedAsOf, FeedTotals, PartitionOffset, Update,
+};
 use alerting::http::Health;
 use alerting::metrics::{CommitTimes, Metrics};
 use alerting::store::{Committed, StoreError};
@@ -12,7 +14,7 @@ use alerting::{Routing, Store};
 use anyhow::{Context, Result};
 use detectors::dataflow::Outcome;
 use detectors::feeds::FeedWatch;
-use domain::{AlertKey, BusinessDate, RegionCode, Topic};
+use domain::{AlertKey, BusinessDate, Detector, Period, RegionCode, Topic};
 use ingest::{Reason, Tally};
 use rules::Policy;
 
@@ -229,6 +231,7 @@ impl Committer {
             .dead_letters
             .append(&mut self.conflicting(conflicting)?);
         faults::point!("commit.read-again");
+        batch.duties = self.duties(updates.keys());
         batch.updates = updates.into_values().collect();
         batch.feeds = touched.into_keys().map(|key| self.totals(key)).collect();
         batch.present = self.present;
@@ -285,6 +288,24 @@ impl Committer {
             });
         }
         Ok(letters)
+    }
+
+    /// How many are to be paid for the months that some may not have been.
+    fn duties<'k>(&self, keys: impl Iterator<Item = &'k AlertKey>) -> Vec<Duty> {
+        let detector = Detector::MissedPayout;
+        let missed = keys.filter(|key| key.detector == detector);
+        let months: BTreeSet<Period> = missed.filter_map(|key| key.period).collect();
+        let mut duties = Vec::new();
+        for period in months {
+            let counts = self.fund.to_be_paid(period);
+            duties.extend(counts.map(|(region, subjects)| Duty {
+                detector,
+                region,
+                period,
+                subjects,
+            }));
+        }
+        duties
     }
 
     fn totals(&self, (topic, partition): (Topic, i32)) -> FeedTotals {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use detectors::dataflow::{Outcome, differences};
-use domain::{BusinessDate, Finding};
-use ledger::{BreachWatch, Ledger, Sample};
+use domain::{BusinessDate, Finding, Period, RegionCode};
+use ledger::{BreachWatch, Ledger, Sample, Unit};
 use rules::Policy;
 
 /// Between two makings of the figures at least, and as many times as long as the last one took.
@@ -63,6 +63,15 @@ impl FundWatch {
         let findings = self.breaches.findings(&self.ledger, present);
         let before = std::mem::replace(&mut self.said, findings.clone());
         differences(before, findings, None, outcomes);
+    }
+
+    /// How many persons are to be paid for a month, of the regions of which that is known.
+    pub fn to_be_paid(&self, month: Period) -> impl Iterator<Item = (RegionCode, u64)> {
+        self.ledger.regions().filter_map(move |region| {
+            let unit = Unit::Region(region);
+            let count = u64::try_from(self.ledger.to_be_paid(unit, month)).ok()?;
+            (0 < count).then(|| (self.ledger.code(unit), count))
+        })
     }
 
     /// The figures, if there is news and the last ones are old enough; at the end at once.
