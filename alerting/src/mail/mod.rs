@@ -13,6 +13,7 @@ mod sender;
 pub mod text;
 mod transport;
 mod view;
+mod wording;
 mod words;
 
 pub use config::{MailConfig, MailConfigErrors};
