@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{BusinessDate, Money, Nature, Period, RegionId, RosterStatus};
+use domain::{BusinessDate, Money, Nature, Period, Rate, RegionId, RosterStatus};
 use ledger::{Entry, Postings, Sum};
 use rules::Policy;
 
@@ -14,21 +14,33 @@ use crate::book::{EnterpriseBook, PersonBook};
 use crate::deaths::KnownDeaths;
 use crate::net::Net;
 use crate::periods::{ByPeriod, dated_up_to};
+use crate::under_declared_base::expected;
 
 /// What an enterprise owes for a month, as it is known on a day.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Account {
-    /// Region, heads and what is owed, of the latest declaration.
-    declared: Option<(RegionId, i64, Money)>,
+    /// Of the latest declaration.
+    declared: Option<Declared>,
+    /// The base that the latest payroll makes due.
+    base_due: Option<Money>,
     paid: Money,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Declared {
+    region: RegionId,
+    heads: i64,
+    base: Money,
+    owed: Money,
+}
+
 enum Event {
-    Declared(RegionId, i64, Money),
+    Declared(Declared),
+    Withheld(Money),
     Paid(Money),
 }
 
-/// Posts what an enterprise declared and paid of it, month by month; `sign` is -1 to take it back.
+/// Posts what an enterprise declared and paid of it, and what it should have declared by its payrolls, month by month; `sign` is -1 to take it back.
 /// What is paid beyond the due is nobody else's payment: it is left out.
 pub fn post_enterprise(
     book: &EnterpriseBook<'_>,
@@ -38,21 +50,29 @@ pub fn post_enterprise(
 ) {
     let declarations = ByPeriod::new(&book.declarations);
     let payments = ByPeriod::new(&book.payments);
+    let payrolls = ByPeriod::new(&book.payrolls);
     let net = Net::new(&book.payments, &book.payment_reversals);
     let mut declared = declarations.cursor();
     let mut paid = payments.cursor();
+    let mut withheld = payrolls.cursor();
     while let Some((period, of_declarations)) = declared.next_group() {
         let Some(entry) = policy.contribution(period) else {
             continue;
         };
         let mut days: BTreeMap<BusinessDate, Vec<Event>> = BTreeMap::new();
         for declaration in declarations.records(of_declarations) {
-            let event = Event::Declared(
-                declaration.region,
-                i64::from(declaration.headcount),
-                owed(entry, declaration.base),
-            );
+            let event = Event::Declared(Declared {
+                region: declaration.region,
+                heads: i64::from(declaration.headcount),
+                base: declaration.base,
+                owed: owed(entry, declaration.base),
+            });
             days.entry(declaration.date).or_default().push(event);
+        }
+        for payroll in payrolls.records(withheld.seek(period)) {
+            let base_due = Rate::round(expected(entry, payroll), Rate::SCALE);
+            let event = Event::Withheld(base_due);
+            days.entry(payroll.date).or_default().push(event);
         }
         for place in paid.seek(period) {
             for (day, change) in net.steps(payments.index(place)) {
@@ -64,9 +84,8 @@ pub fn post_enterprise(
             let before = account;
             for event in events {
                 match event {
-                    Event::Declared(region, heads, due) => {
-                        account.declared = Some((region, heads, due))
-                    }
+                    Event::Declared(declared) => account.declared = Some(declared),
+                    Event::Withheld(base_due) => account.base_due = Some(base_due),
                     Event::Paid(change) => account.paid += change,
                 }
             }
@@ -80,7 +99,13 @@ pub fn post_enterprise(
 
 impl Account {
     fn post(&self, period: Period, day: BusinessDate, sign: i64, postings: &mut Postings) {
-        let Some((region, heads, due)) = self.declared else {
+        let Some(Declared {
+            region,
+            heads,
+            base,
+            owed: due,
+        }) = self.declared
+        else {
             return;
         };
         let signed = |amount: Money| if sign < 0 { -amount } else { amount };
@@ -94,6 +119,18 @@ impl Account {
             amount: signed(self.paid.at_least_zero().min(due)),
         };
         postings.post(region, Entry::PaidOfDue(period, day), paid);
+        if let Some(base_due) = self.base_due {
+            for (entry, amount) in [
+                (Entry::BaseDue(period, day), base_due),
+                (Entry::BaseDeclared(period, day), base.min(base_due)),
+            ] {
+                let change = Sum {
+                    count: 0,
+                    amount: signed(amount),
+                };
+                postings.post(region, entry, change);
+            }
+        }
     }
 }
 
@@ -226,6 +263,32 @@ mod tests {
         );
         post_enterprise(&book, &policy(&[], ""), -1, &mut postings);
         assert_eq!(lines(postings), Vec::<String>::new());
+    }
+
+    /// 10 heads: the floor is 36,000, the wages 90,000. Declared at 100,000 counts no more than those; then at 60,000. A payroll of
+    /// a month that nothing was declared for is no base of anybody.
+    #[test]
+    fn an_enterprise_declares_no_more_than_its_wages_make_due() {
+        let book = enterprise(
+            "declared D1 2024-03-05 2024-02 10 100000
+             payroll W1 2024-03-08 2024-02 10 90000
+             declared D2 2024-03-12 2024-02 10 60000
+             payroll W2 2024-04-08 2024-03 10 90000",
+        );
+        let mut postings = Postings::default();
+        post_enterprise(&book, &policy(&[], ""), 1, &mut postings);
+        let lines = lines(postings.clone());
+        let of_bases: Vec<_> = lines.iter().filter(|line| line.contains("Base")).collect();
+        assert_eq!(
+            of_bases,
+            [
+                "@1 BaseDue(2024-02, 2024-03-08) 0 90000.00",
+                "@1 BaseDeclared(2024-02, 2024-03-08) 0 90000.00",
+                "@1 BaseDeclared(2024-02, 2024-03-12) 0 -30000.00",
+            ]
+        );
+        post_enterprise(&book, &policy(&[], ""), -1, &mut postings);
+        assert!(postings.into_list().is_empty());
     }
 
     /// Declared anew and lower, in another region: the old due and what was paid of it move.

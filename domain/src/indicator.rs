@@ -34,6 +34,8 @@ pub enum Indicator {
     ReserveMonths,
     /// 预计可支付月数: the least that is projected for the coming months.
     Runway,
+    /// 可用资金天数: how long the money that can be paid out at once lasts.
+    LiquidityDays,
     /// 当期结余率: what is left of the year's income.
     SurplusRatio,
     /// 征缴缺口率: the part of the year's benefits that contributions do not cover.
@@ -44,10 +46,14 @@ pub enum Indicator {
     DependencyRatio,
     /// 征缴率: paid of what is due for the latest month that is due.
     CollectionRate,
+    /// 基数夯实率: declared of the bases that the wages make due, of a year.
+    BaseConsolidation,
     /// 欠费率: owed of what was due in a year.
     ArrearsRatio,
     /// 欠费账龄: how old arrears are.
     ArrearsAge,
+    /// 清欠率: of what was owed a year ago, the part that was paid since.
+    ArrearsRecovery,
     /// 上划及时率（金额）: remitted in time of what was due in a year.
     RemittanceTimelinessAmount,
     /// 上划及时率（笔数）: months of which all was remitted in time.
@@ -67,16 +73,19 @@ impl Indicator {
     pub const COUNT: usize = Indicator::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Indicator; 15] = [
+    pub const ALL: [Indicator; 18] = [
         Indicator::ReserveMonths,
         Indicator::Runway,
+        Indicator::LiquidityDays,
         Indicator::SurplusRatio,
         Indicator::GapRatio,
         Indicator::SubsidyDependence,
         Indicator::DependencyRatio,
         Indicator::CollectionRate,
+        Indicator::BaseConsolidation,
         Indicator::ArrearsRatio,
         Indicator::ArrearsAge,
+        Indicator::ArrearsRecovery,
         Indicator::RemittanceTimelinessAmount,
         Indicator::RemittanceTimelinessCount,
         Indicator::DwellDays,
@@ -90,13 +99,16 @@ impl Indicator {
         match self {
             Indicator::ReserveMonths => "reserve-months",
             Indicator::Runway => "runway",
+            Indicator::LiquidityDays => "liquidity-days",
             Indicator::SurplusRatio => "surplus-ratio",
             Indicator::GapRatio => "gap-ratio",
             Indicator::SubsidyDependence => "subsidy-dependence",
             Indicator::DependencyRatio => "dependency-ratio",
             Indicator::CollectionRate => "collection-rate",
+            Indicator::BaseConsolidation => "base-consolidation",
             Indicator::ArrearsRatio => "arrears-ratio",
             Indicator::ArrearsAge => "arrears-age",
+            Indicator::ArrearsRecovery => "arrears-recovery",
             Indicator::RemittanceTimelinessAmount => "remittance-timeliness-amount",
             Indicator::RemittanceTimelinessCount => "remittance-timeliness-count",
             Indicator::DwellDays => "dwell-days",
@@ -111,13 +123,16 @@ impl Indicator {
         match self {
             Indicator::ReserveMonths => "可支付月数",
             Indicator::Runway => "预计可支付月数",
+            Indicator::LiquidityDays => "可用资金天数",
             Indicator::SurplusRatio => "当期结余率",
             Indicator::GapRatio => "征缴缺口率",
             Indicator::SubsidyDependence => "补助依赖度",
             Indicator::DependencyRatio => "赡养率",
             Indicator::CollectionRate => "征缴率",
+            Indicator::BaseConsolidation => "基数夯实率",
             Indicator::ArrearsRatio => "欠费率",
             Indicator::ArrearsAge => "欠费账龄",
+            Indicator::ArrearsRecovery => "清欠率",
             Indicator::RemittanceTimelinessAmount => "上划及时率（金额）",
             Indicator::RemittanceTimelinessCount => "上划及时率（笔数）",
             Indicator::DwellDays => "上划滞留天数",
@@ -132,13 +147,16 @@ impl Indicator {
         match self {
             Indicator::ReserveMonths => "reserve months",
             Indicator::Runway => "projected reserve months",
+            Indicator::LiquidityDays => "liquidity days",
             Indicator::SurplusRatio => "surplus ratio",
             Indicator::GapRatio => "gap ratio",
             Indicator::SubsidyDependence => "subsidy dependence",
             Indicator::DependencyRatio => "dependency ratio",
             Indicator::CollectionRate => "collection rate",
+            Indicator::BaseConsolidation => "base consolidation",
             Indicator::ArrearsRatio => "arrears ratio",
             Indicator::ArrearsAge => "age of arrears",
+            Indicator::ArrearsRecovery => "arrears recovery",
             Indicator::RemittanceTimelinessAmount => "remittance timeliness (amount)",
             Indicator::RemittanceTimelinessCount => "remittance timeliness (count)",
             Indicator::DwellDays => "dwell of collections",
@@ -152,7 +170,7 @@ impl Indicator {
     pub const fn measure(self) -> Measure {
         match self {
             Indicator::ReserveMonths | Indicator::Runway => Measure::Months,
-            Indicator::ArrearsAge => Measure::Days,
+            Indicator::ArrearsAge | Indicator::LiquidityDays => Measure::Days,
             Indicator::DwellDays | Indicator::SubsidyDwellDays => Measure::BusinessDays,
             _ => Measure::Ratio,
         }
@@ -164,8 +182,11 @@ impl Indicator {
             self,
             Indicator::ReserveMonths
                 | Indicator::Runway
+                | Indicator::LiquidityDays
                 | Indicator::SurplusRatio
                 | Indicator::CollectionRate
+                | Indicator::BaseConsolidation
+                | Indicator::ArrearsRecovery
                 | Indicator::RemittanceTimelinessAmount
                 | Indicator::RemittanceTimelinessCount
                 | Indicator::PayoutTimeliness
@@ -177,17 +198,22 @@ impl Indicator {
         matches!(
             self,
             Indicator::CollectionRate
+                | Indicator::BaseConsolidation
+                | Indicator::ArrearsRecovery
                 | Indicator::RemittanceTimelinessAmount
                 | Indicator::RemittanceTimelinessCount
                 | Indicator::PayoutTimeliness
         )
     }
 
-    /// Whether only the pool is graded by it: the reserve is the pool's, a region may well live on it.
+    /// Whether only the pool is graded by it: reserve and special account are the pool's, a region may well live on it.
     pub const fn is_graded_for_pool_alone(self) -> bool {
         matches!(
             self,
-            Indicator::ReserveMonths | Indicator::Runway | Indicator::SurplusRatio
+            Indicator::ReserveMonths
+                | Indicator::Runway
+                | Indicator::LiquidityDays
+                | Indicator::SurplusRatio
         )
     }
 

@@ -103,7 +103,9 @@ fn month_of(entry: &Entry) -> Period {
         | Entry::Closed(_, day)
         | Entry::Close(_, day)
         | Entry::Due(_, day)
-        | Entry::PaidOfDue(_, day) => day.period(),
+        | Entry::PaidOfDue(_, day)
+        | Entry::BaseDue(_, day)
+        | Entry::BaseDeclared(_, day) => day.period(),
         // A payout date may be moved back into the month before.
         Entry::PayoutDueFrom(month) | Entry::PaidInTime(month) => month.previous(),
     }

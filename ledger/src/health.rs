@@ -15,21 +15,24 @@ use crate::flow::Flow;
 use crate::posting::{Entry, Sum};
 use crate::quotient::Quotient;
 use crate::report::FlowSums;
-use crate::transit::Matched;
+use crate::transit::{Matched, Step};
 
 /// Feeds that an indicator reads.
 pub const fn topics(indicator: Indicator) -> &'static [Topic] {
     use Topic::{AgencyPayout, AgencyRoster, CivilDeath, TaxCollection, TreasuryTransfer};
     match indicator {
-        Indicator::ReserveMonths | Indicator::Runway | Indicator::SurplusRatio => {
-            &[AgencyPayout, TaxCollection, TreasuryTransfer]
-        }
+        Indicator::ReserveMonths
+        | Indicator::Runway
+        | Indicator::LiquidityDays
+        | Indicator::SurplusRatio => &[AgencyPayout, TaxCollection, TreasuryTransfer],
         Indicator::GapRatio => &[AgencyPayout, TaxCollection],
         Indicator::SubsidyDependence => &[AgencyPayout, TreasuryTransfer],
         Indicator::DependencyRatio => &[AgencyRoster, TaxCollection],
-        Indicator::CollectionRate | Indicator::ArrearsRatio | Indicator::ArrearsAge => {
-            &[TaxCollection]
-        }
+        Indicator::CollectionRate
+        | Indicator::BaseConsolidation
+        | Indicator::ArrearsRatio
+        | Indicator::ArrearsAge
+        | Indicator::ArrearsRecovery => &[TaxCollection],
         Indicator::RemittanceTimelinessAmount
         | Indicator::RemittanceTimelinessCount
         | Indicator::DwellDays => &[TaxCollection, TreasuryTransfer],
@@ -257,6 +260,7 @@ impl Ledger {
         match indicator {
             Indicator::ReserveMonths => self.reserve_months(unit, as_of, month),
             Indicator::Runway => self.runway(unit, as_of),
+            Indicator::LiquidityDays => self.liquidity_days(unit, as_of, month),
             Indicator::SurplusRatio => {
                 let year = self.flow_sums(unit, Days::year_to(month));
                 let income = year.income();
@@ -286,7 +290,9 @@ impl Ledger {
                     .sum();
                 ratio((owed, year))
             }
+            Indicator::BaseConsolidation => (self.base_consolidation(unit, as_of), None),
             Indicator::ArrearsAge => (self.arrears_age(unit, as_of), None),
+            Indicator::ArrearsRecovery => ratio(self.recovered(unit, as_of, month)),
             Indicator::RemittanceTimelinessAmount => {
                 let months = self.remittance_months(unit, as_of);
                 ratio((
@@ -319,13 +325,16 @@ impl Ledger {
             .sum();
         let special_account = match unit {
             Unit::Region(_) => Money::ZERO,
-            Unit::Pool => {
-                let sums = self.flow_sums(unit, Days::up_to(as_of));
-                let came = sums.amount(Flow::RemittedUp) + sums.amount(Flow::Released);
-                (self.opening(as_of) + came - sums.amount(Flow::AllocatedDown)).at_least_zero()
-            }
+            Unit::Pool => self.special_account(as_of),
         };
         on_its_way + special_account
+    }
+
+    /// What is in the pool's special account (财政专户).
+    fn special_account(&self, as_of: BusinessDate) -> Money {
+        let sums = self.flow_sums(Unit::Pool, Days::up_to(as_of));
+        let came = sums.amount(Flow::RemittedUp) + sums.amount(Flow::Released);
+        (self.opening(as_of) + came - sums.amount(Flow::AllocatedDown)).at_least_zero()
     }
 
     /// What a unit has brought in beyond what it has paid out: its part in the fund, which others carry if it is
@@ -359,6 +368,33 @@ impl Ledger {
         };
         let held = self.held(unit, as_of);
         (Value::of(held.fen() * months, paid.fen()), Some(months))
+    }
+
+    /// Days of the year's mean payouts that the money lasts which can be paid out at once: what is with the agencies and, of
+    /// the pool, in the special account. What is still to be remitted or released is none of it.
+    fn liquidity_days(
+        &self,
+        unit: Unit,
+        as_of: BusinessDate,
+        month: Period,
+    ) -> (Value, Option<i128>) {
+        let mut year = Days::year_to(month);
+        if let Some(first) = self.first_flow(unit) {
+            year.first = year.first.max(first.period().first_day());
+        }
+        let days = i128::from(year.last.days_since(year.first)) + 1;
+        let with_the_agency: Money = self
+            .transit(unit, as_of)
+            .iter()
+            .filter(|transit| transit.step == Step::Payout)
+            .map(|transit| transit.amount)
+            .sum();
+        let at_once = match unit {
+            Unit::Region(_) => with_the_agency,
+            Unit::Pool => with_the_agency + self.special_account(as_of),
+        };
+        let paid = self.flow_sums(unit, year).paid_net();
+        (Value::of(at_once.fen() * days, paid.fen()), Some(days))
     }
 
     /// The first day on which a unit's money moved.
@@ -447,6 +483,52 @@ impl Ledger {
             })
             .map(|(month, (due, paid))| (month, due, paid))
             .collect()
+    }
+
+    /// Of the latest twelve months due, of enterprises with a declaration and a payroll of the month: the bases declared over
+    /// those that the wages make due, no enterprise more than its due.
+    fn base_consolidation(&self, unit: Unit, as_of: BusinessDate) -> Value {
+        let months = self.due_months(unit, as_of);
+        let Some((newest, ..)) = months.last() else {
+            return Value::NotApplicable;
+        };
+        let oldest = Period::from_months(newest.months().saturating_sub(11));
+        let (mut declared, mut due) = (Money::ZERO, Money::ZERO);
+        for region in self.regions_of(unit) {
+            let first = Entry::BaseDue(oldest, BusinessDate::FIRST);
+            let last = Entry::BaseDeclared(*newest, BusinessDate::LAST);
+            for (entry, sum) in self.range(region, first, last) {
+                match entry {
+                    Entry::BaseDue(month, day) if month <= newest && *day <= as_of => {
+                        due += sum.amount;
+                    }
+                    Entry::BaseDeclared(month, day) if oldest <= *month && *day <= as_of => {
+                        declared += sum.amount;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Value::of(declared.fen(), due.fen())
+    }
+
+    /// Of what was owed when the year began: what was paid since, and the whole.
+    fn recovered(&self, unit: Unit, as_of: BusinessDate, month: Period) -> (Money, Money) {
+        let opening = Days::year_to(month).first.period().previous().last_day();
+        let now: std::collections::BTreeMap<Period, Money> = self
+            .due_months(unit, as_of)
+            .into_iter()
+            .map(|(month, _, paid)| (month, paid))
+            .collect();
+        let (mut recovered, mut owed) = (Money::ZERO, Money::ZERO);
+        for (month, due, paid) in self.due_months(unit, opening) {
+            let open = due.amount - paid;
+            let since = now.get(&month).map_or(Money::ZERO, |now| *now - paid);
+            owed += open;
+            // What was declared anew and higher was not owed then.
+            recovered += since.at_least_zero().min(open);
+        }
+        (recovered, owed)
     }
 
     /// Days since each debt's deadline, weighted by what is owed.

@@ -30,6 +30,10 @@ pub enum Entry {
     Due(Period, BusinessDate),
     /// Of what is due for a month: paid by a day, no enterprise more than its due.
     PaidOfDue(Period, BusinessDate),
+    /// Bases that wages make due for a month, as known from a day on: of enterprises that have declared.
+    BaseDue(Period, BusinessDate),
+    /// Of the bases due for a month: declared by a day, no enterprise more than its due.
+    BaseDeclared(Period, BusinessDate),
     /// Persons who are to be paid from a month on; less than nothing: no longer.
     PayoutDueFrom(Period),
     /// Persons who were to be paid for a month, and were in time.

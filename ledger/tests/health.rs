@@ -58,6 +58,8 @@ release_business_days = 10
 from = "2005-01"
 reserve-months = { yellow = "6", orange = "3", red = "1" }
 collection-rate = { yellow = "0.95", red = "0.90" }
+base-consolidation = { yellow = "0.90", red = "0.70" }
+liquidity-days = { yellow = "62", red = "31" }
 gap-ratio = { yellow = "0.50" }
 payout-timeliness = { red = "1" }
 remittance-timeliness-amount = { yellow = "0.98", red = "0.95" }
@@ -412,6 +414,88 @@ fn subsidies_that_stay() {
         .find(|transit| transit.step == Step::Release)
         .unwrap();
     assert_eq!((release.amount, release.age_days), (yuan(100), Some(28)));
+}
+
+/// 2,400 remitted and 600 allocated, of which 200 are left; 365 days of 2007 with 3,650 paid out: 10 a day.
+#[test]
+fn money_that_can_be_paid_out_at_once() {
+    let mut kit = Kit::closed_up_to("2007-12-31");
+    kit.flow(TUNXI, Flow::Collected, "2007-01-08", 9_000);
+    kit.remit(TUNXI, "2007-01", "2007-02-05", 2_400);
+    kit.flow(TUNXI, Flow::AllocatedDown, "2007-02-12", 600);
+    kit.pay(TUNXI, "2007-02-20", 400);
+    kit.flow(CITY, Flow::Collected, "2007-01-08", 3_250);
+    kit.pay(CITY, "2007-03-20", 3_250);
+    // 1,800 in the special account and 200 with the agency; the 6,600 not yet remitted cannot be paid out.
+    assert_eq!(
+        kit.shown(Indicator::LiquidityDays, POOL, "2007-12-31"),
+        "200.0 green"
+    );
+    // 200 at 400 in 365 days; it is the pool that is graded.
+    assert_eq!(
+        kit.shown(Indicator::LiquidityDays, Unit::Region(TUNXI), "2007-12-31"),
+        "182.5 ungraded"
+    );
+    // Nobody is paid there: nothing to divide by.
+    assert_eq!(
+        kit.shown(Indicator::LiquidityDays, Unit::Region(SHE), "2007-12-31"),
+        "n/a ungraded"
+    );
+    kit.flow(TUNXI, Flow::AllocatedDown, "2007-12-12", 1_800);
+    kit.pay(TUNXI, "2007-12-20", 1_900);
+    // 100 left of 5,550 in 365 days: 6.6 days.
+    assert_eq!(
+        kit.shown(Indicator::LiquidityDays, POOL, "2007-12-31"),
+        "6.6 red"
+    );
+}
+
+#[test]
+fn bases_declared_of_those_that_wages_make_due() {
+    let mut kit = Kit::closed_up_to("2007-12-31");
+    let mut bases = |region, of: &str, on: &str, declared, due| {
+        let (of, on) = (month(of), day(on));
+        kit.post(region, Entry::BaseDue(of, on), Sum::one(0, yuan(due)));
+        kit.post(
+            region,
+            Entry::BaseDeclared(of, on),
+            Sum::one(0, yuan(declared)),
+        );
+    };
+    bases(TUNXI, "2006-10", "2006-11-08", 0, 1_000_000);
+    bases(TUNXI, "2006-12", "2007-01-08", 800, 1_000);
+    bases(TUNXI, "2007-11", "2007-12-08", 900, 1_000);
+    bases(SHE, "2007-11", "2007-12-08", 4_900, 5_000);
+    // Of a month that is not due yet.
+    bases(TUNXI, "2007-12", "2007-12-28", 0, 1_000_000);
+    kit.due(TUNXI, "2007-11", "2007-12-10", 10, 200, 200);
+    // Twelve months up to November: 1,700 of 2,000; with the other region 6,600 of 7,000.
+    let shown = |unit| kit.shown(Indicator::BaseConsolidation, unit, "2007-12-31");
+    assert_eq!(shown(Unit::Region(TUNXI)), "0.8500 yellow");
+    assert_eq!(shown(POOL), "0.9429 green");
+    assert_eq!(shown(Unit::Region(CITY)), "n/a not_applicable");
+}
+
+#[test]
+fn arrears_of_a_year_ago_that_were_paid_since() {
+    let mut kit = Kit::closed_up_to("2007-12-31");
+    kit.due(TUNXI, "2006-10", "2006-11-10", 10, 1_000, 600);
+    kit.due(TUNXI, "2006-11", "2006-12-10", 10, 500, 500);
+    let late = |kit: &mut Kit, on: &str, amount| {
+        let entry = Entry::PaidOfDue(month("2006-10"), day(on));
+        kit.post(TUNXI, entry, Sum::one(0, yuan(amount)));
+    };
+    late(&mut kit, "2007-05-08", 100);
+    kit.due(TUNXI, "2007-06", "2007-07-10", 10, 1_000, 0);
+    // Of the 400 that were owed when 2007 began, 100; what came to be owed since is none of it.
+    let shown = |kit: &Kit| kit.shown(Indicator::ArrearsRecovery, POOL, "2007-12-31");
+    assert_eq!(shown(&kit), "0.2500 ungraded");
+    late(&mut kit, "2007-12-08", 300);
+    assert_eq!(shown(&kit), "1.0000 ungraded");
+    assert_eq!(
+        kit.shown(Indicator::ArrearsRecovery, Unit::Region(SHE), "2007-12-31"),
+        "n/a ungraded"
+    );
 }
 
 #[test]

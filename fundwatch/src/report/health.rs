@@ -1,7 +1,8 @@
-//! The report on the fund's health: each indicator with its value, grade, thresholds and how complete its inputs are.
+//! The report on the fund's health: each indicator with its value, grade, thresholds and how complete its inputs are; and
+//! those that no feed carries, with the reason.
 
 use domain::{Indicator, Measure, Severity};
-use ledger::{Grade, Ledger, Reading, Value};
+use ledger::{Grade, Ledger, MISSING, Reading, Value};
 
 use super::flows::unit_cells;
 use super::sheet::{Cell, Heading, Sheet, Words, heading, word};
@@ -16,7 +17,7 @@ pub fn sheets(ledger: &Ledger, arguments: &ReportCommon) -> Vec<Sheet> {
         is_main: false,
     };
     let rows = ledger.health(arguments.as_of);
-    vec![Sheet {
+    let indicators = Sheet {
         key: "indicators",
         words: ("运行指标", "indicators"),
         headings: vec![
@@ -41,7 +42,37 @@ pub fn sheets(ledger: &Ledger, arguments: &ReportCommon) -> Vec<Sheet> {
             .iter()
             .map(|reading| row(ledger, reading, lang))
             .collect(),
-    }]
+    };
+    vec![indicators, not_available(lang)]
+}
+
+/// Indicators that no feed carries, each with the reason: what is not there is said to be not there.
+fn not_available(lang: Lang) -> Sheet {
+    let hidden = |key, zh, en| Heading {
+        key,
+        words: (zh, en),
+        is_main: false,
+    };
+    let text = |words| Cell::Text(word(lang, words).to_owned());
+    Sheet {
+        key: "not_available",
+        words: ("无法取得的指标", "indicators that are not available"),
+        headings: vec![
+            hidden("indicator", "指标代号", "indicator"),
+            heading("title", "指标", "title"),
+            heading("reason", "原因", "reason"),
+        ],
+        rows: MISSING
+            .iter()
+            .map(|missing| {
+                vec![
+                    Cell::Text(missing.name.to_owned()),
+                    text((missing.name_zh, missing.name_en)),
+                    text((missing.reason_zh, missing.reason_en)),
+                ]
+            })
+            .collect(),
+    }
 }
 
 fn row(ledger: &Ledger, reading: &Reading, lang: Lang) -> Vec<Cell> {

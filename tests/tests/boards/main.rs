@@ -169,6 +169,8 @@ fn out_of_bounds(series: &Series, unit: &str, expr: &str) -> Option<String> {
         "time:YYYY-MM-DD" | "time:YYYY-MM-DD HH:mm:ss" => {
             (1_072_915_200_000.0, 4_102_444_800_000.0)
         }
+        // How long money lasts, and how old debts are, may be years.
+        "suffix: 天" if expr.contains("fundwatch_indicator_days") => (0.0, 4_000.0),
         "suffix: 天" => (0.0, 400.0),
         "suffix: 万元" => (0.0, 1e7),
         "s" => (0.0, 600.0),
