@@ -1,6 +1,5 @@
 //! `fundwatch run`: the daemon on Kafka.
 
-use std::cmp::Reverse;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -426,44 +425,24 @@ impl RecordSource for KafkaSource {
     }
 }
 
-/// Deals the partitions among workers.
-///
-/// The longest are dealt first, each to the worker that has least to read: regions differ much in size, and
-/// so do feeds. What a partition held so far is the best guess at what it will hold.
+/// A worker's partitions. What one held so far is the best guess at what it will hold.
 fn deal(shares: &[Share], worker: usize, workers: usize) -> Vec<Share> {
-    let mut longest_first: Vec<&Share> = shares.iter().collect();
-    longest_first.sort_by_key(|share| (Reverse(share.until), share.topic, share.partition));
-    let mut to_read = vec![0; workers];
-    let mut mine = Vec::new();
-    for share in longest_first {
-        let least = (0..workers)
-            .min_by_key(|worker| to_read[*worker])
-            .unwrap_or_default();
-        // Those that are empty are dealt in turn.
-        to_read[least] += share.until.max(1);
-        if least == worker {
-            mine.push(*share);
-        }
-    }
-    mine
+    let length = |share: &Share| (share.until, share.topic, share.partition);
+    kafka::deal(shares, workers, length).swap_remove(worker)
 }
 
 /// Asks the broker until it answers; `None` if the program is to stop meanwhile.
 fn partitions(connection: &Connection, pace: &Pace, health: &Health) -> Option<Vec<Partition>> {
-    let mut pause = RETRY;
-    while !pace.is_stopping() {
-        match kafka::partitions(connection, BROKER_ANSWERS_WITHIN) {
-            Ok(partitions) => return Some(partitions),
-            Err(error) => {
-                tracing::warn!(bootstrap = connection.bootstrap, %error, retry_in = ?pause, "cannot read the feeds yet");
-                health.object("kafka", error.to_string());
-                health.beat();
-                std::thread::sleep(pause);
-                pause = (pause * 2).min(RETRY_MAX);
-            }
-        }
-    }
-    None
+    let mut next = RETRY;
+    let listed = kafka::await_partitions(connection, BROKER_ANSWERS_WITHIN, |error| {
+        let pause = next;
+        next = (next * 2).min(RETRY_MAX);
+        tracing::warn!(bootstrap = connection.bootstrap, %error, retry_in = ?pause, "cannot read the feeds yet");
+        health.object("kafka", error.to_string());
+        health.beat();
+        (!pace.is_stopping()).then_some(pause)
+    });
+    listed.ok().filter(|_| !pace.is_stopping())
 }
 
 /// Says whether the broker is there, and all that it has is read: a feed at rest looks the same without it.

@@ -109,7 +109,10 @@ fn to_kafka(
     connection: &Connection,
     rate: Option<u64>,
 ) -> Result<Truth, Failure> {
-    await_topics(connection)?;
+    // A broker that is not there, or has no such topics, is told now, and not when the queue is full.
+    let patience = kafka::for_as_long_as(BROKER_ANSWERS_WITHIN);
+    kafka::await_partitions(connection, ASKED_AGAIN_AFTER, patience)
+        .with_context(|| format!("cannot send to the broker at `{}`", connection.bootstrap))?;
     let refused = Refused::default();
     let producer: ThreadedProducer<Refused> = connection
         .client()
@@ -145,24 +148,6 @@ fn to_kafka(
     refused.check().map_err(failed)?;
     bar.finish_and_clear();
     Ok(truth)
-}
-
-/// A broker that is not there, or has no such topics, is told now, and not when the queue is full. Topics that
-/// were made a moment ago may lack leaders still.
-fn await_topics(connection: &Connection) -> Result<()> {
-    let deadline = Instant::now() + BROKER_ANSWERS_WITHIN;
-    loop {
-        match kafka::partitions(connection, ASKED_AGAIN_AFTER) {
-            Ok(_) => return Ok(()),
-            Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(100)),
-            Err(error) => {
-                return Err(anyhow!(error).context(format!(
-                    "cannot send to the broker at `{}`",
-                    connection.bootstrap
-                )));
-            }
-        }
-    }
 }
 
 /// The first record that the broker did not take: what was sent is then not what was simulated.

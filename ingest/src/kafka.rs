@@ -3,10 +3,11 @@
 //! No consumer group is joined and nothing is committed to the broker: where to read on is known
 //! from the store alone. Every option that matters is set here, with its reason.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::ptr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::Topic;
 use rdkafka::config::ClientConfig;
@@ -123,6 +124,61 @@ pub fn partitions(connection: &Connection, within: Duration) -> Result<Vec<Parti
         }
     }
     Ok(partitions)
+}
+
+/// Lists the partitions, and asks again after a failure: the broker may be away, and topics that were made a moment ago may
+/// lack leaders still. `pause` is told of each failure, and says how long to wait before the broker is asked again.
+///
+/// # Errors
+/// The failure after which `pause` says not to ask again.
+pub fn await_partitions(
+    connection: &Connection,
+    within: Duration,
+    mut pause: impl FnMut(&ListError) -> Option<Duration>,
+) -> Result<Vec<Partition>, ListError> {
+    loop {
+        match partitions(connection, within) {
+            Ok(partitions) => return Ok(partitions),
+            Err(error) => match pause(&error) {
+                Some(pause) => std::thread::sleep(pause),
+                None => return Err(error),
+            },
+        }
+    }
+}
+
+/// For [`await_partitions`]: asks again for as long as this.
+pub fn for_as_long_as(limit: Duration) -> impl FnMut(&ListError) -> Option<Duration> {
+    let deadline = Instant::now() + limit;
+    move |_| (Instant::now() < deadline).then_some(Duration::from_millis(100))
+}
+
+/// Deals partitions among readers: to each, its own.
+///
+/// The longest are dealt first, each to the reader that has least to read: regions differ much in size, and so do feeds.
+/// `length` says what there is of a partition, which is the best guess at what will come, too; those that are alike go by topic
+/// and number.
+pub fn deal<T: Copy>(
+    partitions: &[T],
+    readers: usize,
+    length: impl Fn(&T) -> (i64, Topic, i32),
+) -> Vec<Vec<T>> {
+    let mut longest_first: Vec<&T> = partitions.iter().collect();
+    longest_first.sort_by_key(|one| {
+        let (length, topic, partition) = length(one);
+        (Reverse(length), topic, partition)
+    });
+    let mut to_read = vec![0; readers];
+    let mut dealt = vec![Vec::new(); readers];
+    for one in longest_first {
+        let least = (0..readers)
+            .min_by_key(|reader| to_read[*reader])
+            .unwrap_or_default();
+        // Those that are empty are dealt in turn.
+        to_read[least] += length(one).0.max(1);
+        dealt[least].push(*one);
+    }
+    dealt
 }
 
 /// The partitions could not be listed.

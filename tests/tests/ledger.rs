@@ -1,7 +1,7 @@
 //! The ledger from outside: the published tables, cell by cell; random histories against slow sums; feeds that are
 //! silent, and flows that do not close.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -224,6 +224,46 @@ fn identities_of_the_scenario_close_or_name_their_owner() {
     // Table 2's total retained is what lies in the special account: all subsidies were released.
     assert_eq!(pool("special_account", "left"), Some(wan(8_856)));
     assert_eq!(pool("whole", "difference"), Some("0.00".to_owned()));
+}
+
+/// What no feed carries is named with the reason, and is no indicator without a value.
+#[test]
+fn health_names_what_cannot_be_had() {
+    let (feeds, policy) = (scenario().to_string_lossy(), huangshan());
+    let bytes = report(&[
+        "report",
+        "health",
+        "--feeds",
+        &feeds,
+        "--policy",
+        &policy.to_string_lossy(),
+        "--as-of",
+        "2007-12-31",
+        "--format",
+        "json",
+        "--lang",
+        "en",
+    ]);
+    let health: Value = serde_json::from_slice(&bytes).expect("a report is JSON");
+    let names = |part: &str| -> BTreeSet<String> {
+        let rows = rows(&health, part);
+        let names = rows.iter().filter_map(|row| row["indicator"].as_str());
+        names.map(str::to_owned).collect()
+    };
+    let (there, missing) = (names("indicators"), names("not_available"));
+    for name in ["liquidity-days", "base-consolidation", "arrears-recovery"] {
+        assert!(there.contains(name), "{name} in {there:?}");
+    }
+    assert!(missing.contains("budget-execution") && missing.is_disjoint(&there));
+    for row in rows(&health, "not_available") {
+        let reason = row["reason"].as_str().expect("a reason");
+        assert!(reason.starts_with("no such feed: "), "{reason}");
+    }
+    // Table 2: 8,856 in the special account; 21,603 allocated in 2007, all of it paid out in that year or before.
+    let days = rows(&health, "indicators")
+        .into_iter()
+        .find(|row| row["unit"] == "pool" && row["indicator"] == "liquidity-days");
+    assert!(days.is_some_and(|row| row["measure"] == "days"));
 }
 
 struct Read {

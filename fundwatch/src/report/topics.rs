@@ -18,6 +18,7 @@ use crate::live::position;
 
 /// How long the broker may take to say what there is, and may say nothing at all.
 const BROKER_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(2);
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Where the feeds are, and the policy that goes with them.
@@ -36,8 +37,11 @@ pub fn judge(
     plan: &Plan,
     workers: usize,
 ) -> Result<Vec<Outcome>, Failure> {
-    let partitions = kafka::partitions(connection, BROKER_ANSWERS_WITHIN)
+    let patience = kafka::for_as_long_as(BROKER_ANSWERS_WITHIN);
+    let partitions = kafka::await_partitions(connection, ASKED_AGAIN_AFTER, patience)
         .with_context(|| format!("cannot read the feeds at {}", connection.bootstrap))?;
+    let length = |one: &Partition| (one.high - one.low, one.topic, one.partition);
+    let dealt = kafka::deal(&partitions, workers, length);
     let results = Results::default();
     let failed: Arc<Mutex<Option<anyhow::Error>>> = Arc::default();
     let guards = {
@@ -48,13 +52,9 @@ pub fn judge(
             Arc::clone(&failed),
         );
         timely::execute(timely::Config::process(workers), move |worker| {
-            let mine: Vec<&Partition> = partitions
-                .iter()
-                .skip(worker.index())
-                .step_by(workers)
-                .collect();
+            let mine = &dealt[worker.index()];
             // Every worker takes part, or the others would wait for it.
-            let feed = match TopicFeed::open(&connection, &mine, &plan.policy, &failed) {
+            let feed = match TopicFeed::open(&connection, mine, &plan.policy, &failed) {
                 Ok(feed) => Share(Some(feed)),
                 Err(error) => {
                     fail(&failed, error);
@@ -97,7 +97,7 @@ struct TopicFeed {
 impl TopicFeed {
     fn open(
         connection: &Connection,
-        partitions: &[&Partition],
+        partitions: &[Partition],
         policy: &Policy,
         failed: &Arc<Mutex<Option<anyhow::Error>>>,
     ) -> anyhow::Result<TopicFeed> {

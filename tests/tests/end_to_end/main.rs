@@ -44,6 +44,8 @@ const CITY: [&str; 14] = [
 
 /// The city's feeds as files, and what `replay` says of them.
 struct City {
+    /// The day that the feeds end with.
+    as_of: String,
     replayed: Replayed,
     /// Every resident ID number in the feeds, as it stands there and in 18 characters.
     numbers: BTreeSet<String>,
@@ -63,7 +65,11 @@ impl City {
             binary::replay(&feeds, &huangshan(), as_of, &out, 2).expect("it is replayed");
         assert!(replayed.alerts.len() > 20, "much goes wrong in the city");
         let numbers = numbers(&feeds, &replayed);
-        City { replayed, numbers }
+        City {
+            as_of: as_of.to_owned(),
+            replayed,
+            numbers,
+        }
     }
 }
 
@@ -138,6 +144,7 @@ fn a_backlog_ends_as_a_replay_does_and_a_restart_tells_nobody_anything() {
     assert!(mails.iter().all(|mail| mail.telling.is_none()));
     let metrics = daemon.get("/metrics").expect("metrics are served").body;
     assert_hides(&city.numbers, "the metrics", &metrics);
+    assert_same_ledger(&stage, &city);
 
     let before = stage.seen();
     assert_eq!(daemon.stop(), Some(0), "{:?}", daemon.words());
@@ -164,6 +171,31 @@ fn a_backlog_ends_as_a_replay_does_and_a_restart_tells_nobody_anything() {
     let words = daemon.words().expect("it keeps a log");
     assert!(words.contains("the state on disk is not whole"), "{words}");
     assert_hides(&city.numbers, "the log", &words);
+}
+
+/// Beside the daemon, and without disturbing it: the ledger of the topics is that of the files.
+fn assert_same_ledger(stage: &Stage, city: &City) {
+    let report = |from: &[&str]| {
+        let mut command = Command::new(binary::fundwatch());
+        command.args(["report", "ledger", "--as-of", &city.as_of]);
+        command
+            .args(["--by", "month", "--format", "json"])
+            .args(from);
+        let output = command.output().expect("the program can be started");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{from:?}: {words}");
+        String::from_utf8(output.stdout).expect("a report is UTF-8")
+    };
+    let (config, feeds, policy) = (
+        stage.path("fundwatch.toml"),
+        stage.path("feeds"),
+        huangshan(),
+    );
+    let [config, feeds, policy] = [&config, &feeds, &policy].map(|path| path.to_string_lossy());
+    let of_topics = report(&["--config", &config, "--workers", "3"]);
+    let of_files = report(&["--feeds", &feeds, "--policy", &policy]);
+    assert!(of_files.contains("\"collected\""), "{of_files}");
+    assert_eq!(of_topics, of_files);
 }
 
 /// All facts came from disk, and of the state so many segments were damaged.
