@@ -10,9 +10,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
 use crate::metrics::Exporter;
 
@@ -113,19 +117,115 @@ async fn counted(
     response
 }
 
+/// What a client may take.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Connections at one time; others wait until there is room.
+    connections: usize,
+    /// A request has to be there so soon after the connection, or after the answer before it.
+    request_within: Duration,
+    /// Bytes of a request's head.
+    head_bytes: usize,
+    /// A connection is closed when it is so old: whoever wants more makes another.
+    life: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    connections: 64,
+    // A scraper may come every minute over one connection.
+    request_within: Duration::from_secs(75),
+    head_bytes: 16 * 1024,
+    life: Duration::from_secs(300),
+};
+/// Answers that are under way are finished within this.
+const FINISHES_WITHIN: Duration = Duration::from_secs(2);
+/// After the system could not hand out a connection, e.g. because there are too many files open.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
+
 /// Serves the pages until `stop` turns true.
+///
+/// # Errors
+/// None as it stands: what clients do wrong is theirs.
 pub async fn serve(
     listener: TcpListener,
     exporter: Arc<Exporter>,
     health: Arc<Health>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(exporter, health))
-        .with_graceful_shutdown(async move {
-            // An error means that nobody is left who could ask to stop.
-            let _ = stop.wait_for(|stop| *stop).await;
-        })
-        .await
+    serve_within(LIMITS, listener, router(exporter, health), stop).await;
+    Ok(())
+}
+
+async fn serve_within(
+    limits: Limits,
+    listener: TcpListener,
+    pages: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let room = Arc::new(Semaphore::new(limits.connections));
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.request_within)
+        .max_buf_size(limits.head_bytes);
+    let mut open = JoinSet::new();
+    loop {
+        // Nobody is let in for whom there is no room: the system keeps those that wait, and refuses when they are many.
+        let next = async {
+            let permit = Arc::clone(&room).acquire_owned().await.ok();
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            next = next => next,
+            () = stopped(&mut stop) => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let served = connection(
+                    builder.clone(),
+                    stream,
+                    pages.clone(),
+                    limits.life,
+                    stop.clone(),
+                );
+                open.spawn(async move {
+                    served.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection to the pages could not be taken");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+        while open.try_join_next().is_some() {}
+    }
+    drop(listener);
+    while open.join_next().await.is_some() {}
+}
+
+async fn connection(
+    builder: http1::Builder,
+    stream: TcpStream,
+    pages: Router,
+    life: Duration,
+    mut stop: watch::Receiver<bool>,
+) {
+    let pages = TowerToHyperService::new(pages);
+    let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), pages));
+    // What goes wrong with a connection is its client's affair.
+    tokio::select! {
+        _ = served.as_mut() => return,
+        () = stopped(&mut stop) => {}
+        () = tokio::time::sleep(life) => {}
+    }
+    served.as_mut().graceful_shutdown();
+    let _ = tokio::time::timeout(FINISHES_WITHIN, served).await;
+}
+
+/// Returns when `stop` turns true; an error means that nobody is left who could ask to.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn metrics(State(shared): State<Shared>) -> Response {
@@ -208,6 +308,101 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         answer
+    }
+
+    /// Pages with small limits.
+    async fn narrow() -> (
+        std::net::SocketAddr,
+        watch::Sender<bool>,
+        tokio::task::JoinHandle<()>,
+    ) {
+        let limits = Limits {
+            connections: 2,
+            request_within: Duration::from_millis(400),
+            head_bytes: 8 * 1024,
+            life: Duration::from_millis(900),
+        };
+        let pages = Router::new().route("/", axum::routing::get(|| async { "here\n" }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        (
+            at,
+            stop,
+            tokio::spawn(serve_within(limits, listener, pages, stopped)),
+        )
+    }
+
+    /// Reads until the server closes the connection.
+    async fn rest(stream: &mut TcpStream) -> String {
+        let mut answer = Vec::new();
+        // A connection that is reset is closed, too.
+        let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer))
+            .await
+            .expect("the server closes the connection");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    #[tokio::test]
+    async fn slow_clients_take_nobody_elses_place_for_long() {
+        let (at, stop, server) = narrow().await;
+        // All the room there is, taken by two that never finish their request.
+        let mut slow = Vec::new();
+        for _ in 0..2 {
+            let mut stream = TcpStream::connect(at).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+            slow.push(stream);
+        }
+        let started = Instant::now();
+        assert!(get(at, "/").await.ends_with("here\n"));
+        assert!(
+            Duration::from_millis(300) < started.elapsed(),
+            "there was room"
+        );
+        for stream in &mut slow {
+            assert!(!rest(stream).await.contains("here"));
+        }
+        // One that asks again and again has its time, too.
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        let asks = async {
+            while stream
+                .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                .await
+                .is_ok()
+            {
+                let mut part = [0; 512];
+                if !matches!(stream.read(&mut part).await, Ok(1..)) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), asks)
+            .await
+            .expect("its time ends");
+        stop.send(true).unwrap();
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_long_head_is_refused() {
+        let (at, stop, server) = narrow().await;
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n",
+            "x".repeat(20_000)
+        );
+        // The server may have closed before all of it is written.
+        let _ = stream.write_all(head.as_bytes()).await;
+        assert!(!rest(&mut stream).await.contains("200 OK"));
+        assert!(get(at, "/").await.ends_with("here\n"));
+        // Whoever is there and says nothing does not hold up the end.
+        let _idle = TcpStream::connect(at).await.unwrap();
+        stop.send(true).unwrap();
+        tokio::time::timeout(Duration::from_secs(10), server)
+            .await
+            .unwrap()
+            .unwrap();
     }
 
     #[tokio::test]

@@ -16,6 +16,7 @@ pub mod mail;
 pub mod metrics;
 pub mod plan;
 pub mod publish;
+pub mod renewable;
 pub mod routing;
 pub mod store;
 #[cfg(test)]
@@ -24,5 +25,6 @@ pub mod timetable;
 
 pub use batch::{DeadLetter, EpochBatch, FeedAsOf, FeedTotals, PartitionOffset, Update};
 pub use identity::AlertIdentity;
+pub use renewable::Renewable;
 pub use routing::{Interest, Language, Pacing, Recipient, Routing};
 pub use store::{Reader, Store, StoreError};

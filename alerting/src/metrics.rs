@@ -50,6 +50,7 @@ pub struct Metrics {
     commit_seconds: Histogram,
     record_seconds: Histogram,
     commits_failed: IntCounter,
+    log_left_out: IntCounter,
     state_loaded: IntGauge,
     state_damaged: IntGauge,
     state_sync_seconds: Histogram,
@@ -172,6 +173,7 @@ impl Metrics {
             commit_seconds: histogram(to, &catalogue::COMMIT_SECONDS)?,
             record_seconds: histogram(to, &catalogue::RECORD_SECONDS)?,
             commits_failed: register(to, IntCounter::with_opts(opts(&catalogue::COMMIT_FAILURES)))?,
+            log_left_out: register(to, IntCounter::with_opts(opts(&catalogue::LOG_LEFT_OUT)))?,
             state_loaded: register(to, IntGauge::with_opts(opts(&catalogue::STATE_LOADED)))?,
             state_damaged: register(to, IntGauge::with_opts(opts(&catalogue::STATE_DAMAGED)))?,
             state_sync_seconds: histogram(to, &catalogue::STATE_SYNC_SECONDS)?,
@@ -315,6 +317,11 @@ impl Metrics {
     /// A commit failed and will be tried again.
     pub fn commit_failed(&self) {
         self.commits_failed.inc();
+    }
+
+    /// So many lines of the log found no room since the start.
+    pub fn log_left_out(&self, lines: u64) {
+        raise(&self.log_left_out, lines);
     }
 
     /// How far the broker's partitions go: `(topic, partition, first offset that is not there)`.

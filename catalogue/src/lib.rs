@@ -203,6 +203,8 @@ metrics! {
         "Time from reading an epoch's first record to the end of its commit; the backlog at the start is left out.";
     COMMIT_FAILURES = Counter "fundwatch_commit_failures_total" []
         "Commits that failed and were tried again, e.g. on a full disk.";
+    LOG_LEFT_OUT = Counter "fundwatch_log_lines_left_out_total" []
+        "Lines of the log that found no room, since whoever reads standard error is too slow or hangs.";
 
     STATE_LOADED = Gauge "fundwatch_state_loaded_facts" []
         "Facts that were loaded from disk when the program started.";

@@ -5,6 +5,9 @@
 //!
 //! What a feed says late is late for good: a record that arrives after its day was closed makes an
 //! incomplete close whole again (cleared, not withdrawn), unless the next close counts it as its own.
+//!
+//! A close counts what came since the close before it in its own partition. What a region sends on a topic belongs into one
+//! (contract section 2): if it is spread over several, no order between them is known, and what came elsewhere is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,11 +36,15 @@ pub struct FeedWatch {
 
 #[derive(Debug, Default)]
 struct Feed {
-    /// In the order in which they came.
-    closes: Vec<Close>,
-    /// By interval (how many closes came before) and date.
-    received: BTreeMap<(u32, BusinessDate), Counts>,
+    /// By partition, in the order in which they came.
+    closes: BTreeMap<u16, Vec<Close>>,
+    /// The close that came last, of whichever partition.
+    newest: Option<EvidenceId>,
+    received: BTreeMap<Entry, Counts>,
 }
+
+/// Partition, interval (how many closes came before in it), and date.
+type Entry = (u16, u32, BusinessDate);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
@@ -87,11 +94,10 @@ impl FeedWatch {
             match outcome {
                 Outcome::Closed(close) => {
                     let key = (close.topic(), close.region());
-                    self.feeds
-                        .entry(key)
-                        .or_default()
-                        .closes
-                        .push(close.clone());
+                    let feed = self.feeds.entry(key).or_default();
+                    feed.newest = Some(evidence(key.0, close));
+                    let lane = (close.position >> 48) as u16;
+                    feed.closes.entry(lane).or_default().push(close.clone());
                     touched.insert(key);
                 }
                 Outcome::Received(received) => {
@@ -116,7 +122,7 @@ impl FeedWatch {
             let mut findings = Vec::new();
             findings.extend(self.silent(key, feed, present));
             findings.extend(self.incomplete(key, feed, present));
-            let cause = feed.closes.last().map(|close| evidence(key.0, close));
+            let cause = feed.newest.clone();
             let before = self.said.insert(key, findings.clone()).unwrap_or_default();
             differences(before, findings, cause.as_ref(), outcomes);
         }
@@ -128,7 +134,7 @@ impl FeedWatch {
             .entry((received.topic, received.region))
             .or_default();
         feed.received
-            .entry((received.interval, received.date))
+            .entry((received.lane, received.interval, received.date))
             .or_default()
             .add(Counts {
                 records: received.records,
@@ -184,10 +190,11 @@ impl FeedWatch {
         let calendar = self.policy.calendar();
         let mut closes: Vec<&Close> = feed
             .closes
-            .iter()
+            .values()
+            .flatten()
             .filter(|close| close.date() <= present)
             .collect();
-        closes.sort_by_key(|close| close.date());
+        closes.sort_by_key(|close| (close.date(), close.position));
         let last = *closes.last()?;
         let ends = closes
             .iter()
@@ -232,20 +239,23 @@ impl FeedWatch {
         if !self.policy.detector(Detector::IncompleteFeed).enabled {
             return Vec::new();
         }
-        let mut claimed: BTreeSet<(u32, BusinessDate)> = BTreeSet::new();
+        let mut claimed: BTreeSet<Entry> = BTreeSet::new();
         let mut findings = Vec::new();
-        for (at, close) in feed.closes.iter().enumerate() {
-            let interval = u32::try_from(at).expect("fewer than 2^32 closes");
+        let closes = feed.closes.iter().flat_map(|(lane, closes)| {
+            let numbered = (0..).zip(closes);
+            numbered.map(move |(interval, close)| (*lane, interval, close))
+        });
+        for (lane, interval, close) in closes {
             let expected = Counts {
                 records: i64::from(close.records),
                 amount: close.amount(),
             };
-            let received = feed.sum_of(interval, &claimed);
+            let received = feed.sum_of(lane, interval, &claimed);
             if received == expected {
                 continue;
             }
             let missing = expected.less(received);
-            let late = feed.late_for(close, interval, &claimed);
+            let late = feed.late_for(close, lane, interval, &claimed);
             let mut arrived = Counts::default();
             late.iter()
                 .for_each(|entry| arrived.add(feed.received[entry]));
@@ -253,10 +263,10 @@ impl FeedWatch {
             let cleared_on = filled.then(|| {
                 let last = late
                     .iter()
-                    .map(|(interval, _)| *interval)
+                    .map(|(_, interval, _)| *interval)
                     .max()
                     .unwrap_or(interval);
-                let closed = feed.closes.get(last as usize).map_or(present, Close::date);
+                let closed = feed.close(lane, last).map_or(present, Close::date);
                 closed.max(close.date().next())
             });
             if filled {
@@ -295,11 +305,17 @@ impl FeedWatch {
 }
 
 impl Feed {
+    /// The close that ends an interval.
+    fn close(&self, lane: u16, interval: u32) -> Option<&Close> {
+        self.closes.get(&lane)?.get(interval as usize)
+    }
+
     /// What was received in an interval and is not claimed by an earlier close.
-    fn sum_of(&self, interval: u32, claimed: &BTreeSet<(u32, BusinessDate)>) -> Counts {
+    fn sum_of(&self, lane: u16, interval: u32, claimed: &BTreeSet<Entry>) -> Counts {
         let mut sum = Counts::default();
+        let first = (lane, interval, BusinessDate::FIRST);
         self.received
-            .range((interval, BusinessDate::FIRST)..(interval + 1, BusinessDate::FIRST))
+            .range(first..=(lane, interval, BusinessDate::LAST))
             .filter(|(entry, _)| !claimed.contains(entry))
             .for_each(|(_, counts)| sum.add(*counts));
         sum
@@ -309,23 +325,25 @@ impl Feed {
     fn late_for(
         &self,
         close: &Close,
+        lane: u16,
         interval: u32,
-        claimed: &BTreeSet<(u32, BusinessDate)>,
-    ) -> Vec<(u32, BusinessDate)> {
+        claimed: &BTreeSet<Entry>,
+    ) -> Vec<Entry> {
         let is_whole = |later: u32| {
-            self.closes.get(later as usize).is_some_and(|next| {
+            self.close(lane, later).is_some_and(|next| {
                 let counts = Counts {
                     records: i64::from(next.records),
                     amount: next.amount(),
                 };
-                self.sum_of(later, claimed) == counts
+                self.sum_of(lane, later, claimed) == counts
             })
         };
         self.received
-            .range((interval + 1, BusinessDate::FIRST)..)
+            .range((lane, interval + 1, BusinessDate::FIRST)..=(lane, u32::MAX, BusinessDate::LAST))
             .map(|(entry, _)| *entry)
-            .filter(|(later, date)| {
-                *date <= close.date() && !claimed.contains(&(*later, *date)) && !is_whole(*later)
+            .filter(|entry| {
+                let (_, later, date) = *entry;
+                date <= close.date() && !claimed.contains(entry) && !is_whole(later)
             })
             .collect()
     }
@@ -350,10 +368,14 @@ mod tests {
     }
 
     fn close(id: &str, day: &str, records: u32, yuan: i64) -> Outcome {
+        close_in(0, id, day, records, yuan)
+    }
+
+    fn close_in(lane: u64, id: &str, day: &str, records: u32, yuan: i64) -> Outcome {
         Outcome::Closed(Close {
             topic: TOPIC.index() as u8,
             region: REGION.0,
-            position: 0,
+            position: lane << 48,
             id: id.to_owned(),
             date: date(day).days(),
             records,
@@ -362,9 +384,14 @@ mod tests {
     }
 
     fn received(interval: u32, day: &str, records: i64, yuan: i64) -> Outcome {
+        received_in(0, interval, day, records, yuan)
+    }
+
+    fn received_in(lane: u16, interval: u32, day: &str, records: i64, yuan: i64) -> Outcome {
         Outcome::Received(Received {
             topic: TOPIC,
             region: REGION,
+            lane,
             interval,
             date: date(day),
             records,
@@ -429,6 +456,29 @@ mod tests {
             vec!["silent-feed agency.payout 2024-03-05 2024-03-06 0.00".to_owned()],
         ];
         assert_eq!(said(epochs), expected);
+    }
+
+    /// Against the contract a region is spread over two partitions. Live one of them came first; a start reads them in the
+    /// order of their numbers, and once told of two closes more than the daemon that had seen them come.
+    #[test]
+    fn the_order_between_partitions_changes_nothing() {
+        let first = vec![
+            received_in(0, 0, "2024-03-01", 2, 20),
+            close_in(0, "Q1", "2024-03-01", 2, 20),
+        ];
+        let second = vec![
+            received_in(1, 0, "2024-03-04", 1, 10),
+            close_in(1, "Q2", "2024-03-04", 1, 10),
+            received_in(1, 1, "2024-03-05", 7, 70),
+            close_in(1, "Q3", "2024-03-05", 8, 90),
+        ];
+        let now = || vec![present("2024-03-05")];
+        let expected = ["incomplete-feed agency.payout:Q3 2024-03-05 open 20.00".to_owned()];
+        for order in [[first.clone(), second.clone()], [second, first]] {
+            let [one, other] = order;
+            let told = said(vec![one, other, now()]).concat();
+            assert_eq!(told, expected);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use domain::{
 };
 use ledger::{Entry, Flow, ItemClass, Sum};
 use proptest::prelude::*;
-use rules::Policy;
+use rules::{Policy, PolicyText};
 
 type Sums = BTreeMap<(RegionId, Entry), Sum>;
 
@@ -145,12 +145,17 @@ fn facts() -> Vec<(Fact<'static>, u64)> {
 struct Script {
     epochs: std::vec::IntoIter<Vec<(Fact<'static>, u64)>>,
     at: u64,
+    /// From the epoch of this number on another policy holds.
+    renewed: Option<(u64, PolicyText)>,
 }
 
 impl Feed for Script {
     fn advance(&mut self, outlet: &mut Outlet) -> Advance {
         match self.epochs.next() {
             Some(epoch) => {
+                if let Some((_, policy)) = self.renewed.take_if(|(at, _)| *at == self.at) {
+                    outlet.policy(&policy);
+                }
                 for (fact, position) in epoch {
                     outlet.fact(&fact, position);
                 }
@@ -163,8 +168,18 @@ impl Feed for Script {
 }
 
 fn posted(epochs: Vec<Vec<(Fact<'static>, u64)>>, clockwork: Clockwork, workers: usize) -> Sums {
+    posted_by(Policy::huangshan(), None, epochs, clockwork, workers)
+}
+
+fn posted_by(
+    policy: Policy,
+    renewed: Option<(u64, PolicyText)>,
+    epochs: Vec<Vec<(Fact<'static>, u64)>>,
+    clockwork: Clockwork,
+    workers: usize,
+) -> Sums {
     let plan = Plan {
-        policy: Arc::new(Policy::huangshan()),
+        policy: Arc::new(policy),
         clockwork,
         posts: true,
     };
@@ -179,6 +194,7 @@ fn posted(epochs: Vec<Vec<(Fact<'static>, u64)>>, clockwork: Clockwork, workers:
         let feed = Script {
             epochs: mine.into_iter(),
             at: 0,
+            renewed: renewed.clone().filter(|_| worker.index() == 0),
         };
         dataflow::build(worker, &plan, feed, &left);
         while worker.step() {}
@@ -261,6 +277,41 @@ fn each_accepted_fact_counts_once() {
         sum(Entry::Received(Topic::TaxCollection, day("2024-03-08"))),
         yuan(1, 20_000)
     );
+}
+
+/// Huangshan's policy with another rate, and with an item listed that was not.
+fn other_policy() -> (PolicyText, Policy) {
+    let rules = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(rules.join("policies/huangshan.toml")).unwrap();
+    let other = text
+        .replace("employer_rate = \"0.16\"", "employer_rate = \"0.20\"")
+        .replace("\nitems = [\n", "\nitems = [\n  \"heating_allowance\",\n");
+    assert_ne!(text, other);
+    let path = folder.path().join("policies/huangshan.toml");
+    std::fs::create_dir(folder.path().join("policies")).unwrap();
+    std::os::unix::fs::symlink(rules.join("calendars"), folder.path().join("calendars")).unwrap();
+    std::fs::write(&path, other).unwrap();
+    PolicyText::load(&path).unwrap()
+}
+
+#[test]
+fn the_ledger_follows_a_changed_policy() {
+    let (text, other) = other_policy();
+    let whole = posted_by(other, None, vec![facts()], FIXED, 1);
+    assert_ne!(whole, posted(vec![facts()], FIXED, 1));
+    for workers in [1, 3] {
+        for before in 0..=facts().len() {
+            // Before: by the old policy; what comes in the epoch of the change, and later: by the new one.
+            let mut first = facts();
+            let mut second = first.split_off(before);
+            let third = second.split_off(second.len() / 2);
+            let renewed = Some((1, text.clone()));
+            let epochs = vec![first, second, third];
+            let sums = posted_by(Policy::huangshan(), renewed, epochs, LIVE, workers);
+            assert_eq!(sums, whole, "{before} facts before, {workers} workers");
+        }
+    }
 }
 
 proptest! {

@@ -45,7 +45,7 @@ pub const BUGS: &[Bug] = &[
     ),
     bug(
         "message-id-of-attempt",
-        "each attempt at a mail has a Message-ID of its own",
+        "each further attempt at a mail has a Message-ID of its own",
     ),
     bug(
         "dead-letter-each-start",

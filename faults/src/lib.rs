@@ -9,7 +9,7 @@ mod bugs;
 mod points;
 
 pub use bugs::{BUGS, Bug};
-pub use points::{POINTS, Point};
+pub use points::{After, POINTS, Point};
 
 #[cfg(all(feature = "failpoints", not(debug_assertions)))]
 compile_error!("the feature `failpoints` is for the harness: it is no part of a release");
@@ -101,6 +101,28 @@ pub fn patience(usual_ms: i64) -> i64 {
     }
     usual_ms
 }
+
+/// How long a part of the state may grow, made short by `FUNDWATCH_SEGMENT_BYTES` so that a few records fill many.
+pub fn segment_bytes(usual: u64) -> u64 {
+    #[cfg(feature = "failpoints")]
+    if let Some(short) = std::env::var("FUNDWATCH_SEGMENT_BYTES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+    {
+        return usual.min(short);
+    }
+    usual
+}
+
+/// Whether the disk is to be full now, with half of a frame written: `FAILPOINTS` says so of [`TEAR`].
+pub fn tears() -> bool {
+    #[cfg(feature = "failpoints")]
+    fail::fail_point!(TEAR, |_| true);
+    false
+}
+
+/// The name by which [`tears`] is told to. The program does not end there: it is no [`Point`].
+pub const TEAR: &str = "state.tear";
 
 /// Reads `FAILPOINTS`; they act for as long as what this returns lives.
 #[cfg(feature = "failpoints")]

@@ -7,10 +7,29 @@ pub struct Point {
     pub name: &'static str,
     /// What must hold if the program ends there.
     pub holds: &'static str,
+    /// What must have happened before, for the program to come there.
+    pub after: After,
+}
+
+/// What happens before a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// Nothing.
+    Nothing,
+    /// An earlier run has left facts on disk.
+    EarlierRun,
+    /// Half of a frame is written when the disk is full.
+    TornFrame,
+    /// The program finds its state damaged.
+    DamagedState,
 }
 
 const fn point(name: &'static str, holds: &'static str) -> Point {
-    Point { name, holds }
+    after(After::Nothing, name, holds)
+}
+
+const fn after(after: After, name: &'static str, holds: &'static str) -> Point {
+    Point { name, holds, after }
 }
 
 /// Every point, in the order of a record's way.
@@ -22,10 +41,44 @@ pub const POINTS: &[Point] = &[
         "tables without a secret bound to them are bound at the next start",
     ),
     point("open.bound", "a store without an epoch is a new one"),
+    point("state.locked", "an empty folder is a state without facts"),
     point("start.listening", "nothing has been read or told"),
+    point(
+        "state.looked-through",
+        "to look through the state changes nothing",
+    ),
     point(
         "start.offsets-checked",
         "what was committed is still there to be read again",
+    ),
+    // The state's segments are put together at a start, and a new one is begun when one is full.
+    point("state.half-made", "half a segment counts for nothing"),
+    point("state.head-written", "half a segment counts for nothing"),
+    point("state.half-filled", "half a segment counts for nothing"),
+    point("state.half-durable", "half a segment counts for nothing"),
+    point(
+        "state.renamed",
+        "the new segment counts, or the ones that it replaces do",
+    ),
+    point(
+        "state.folder-durable",
+        "the new segment counts, and what it replaces no more",
+    ),
+    after(
+        After::EarlierRun,
+        "state.replaced-removed",
+        "what is left of what was replaced counts no more",
+    ),
+    after(
+        After::DamagedState,
+        "state.set-aside",
+        "what is left of what is damaged does not count",
+    ),
+    point("state.tidied", "the state is as before, in other segments"),
+    after(
+        After::EarlierRun,
+        "state.part-loaded",
+        "half of the facts prove nothing: the next start loads them again",
     ),
     point(
         "start.caught-up",
@@ -47,6 +100,37 @@ pub const POINTS: &[Point] = &[
     point(
         "feed.noted",
         "counts that were noted and not committed are counted once",
+    ),
+    // Recording.
+    point(
+        "state.appending",
+        "what is not on disk is not committed: it is read again",
+    ),
+    after(
+        After::TornFrame,
+        "state.half-appended",
+        "half a frame counts for nothing: its records are read again",
+    ),
+    after(
+        After::TornFrame,
+        "state.cut-back",
+        "a frame that found no room is not there: its records are read again",
+    ),
+    point(
+        "state.appended",
+        "a frame that is not committed does not count: its records are read again",
+    ),
+    point(
+        "state.syncing",
+        "a frame that is not committed does not count: its records are read again",
+    ),
+    point(
+        "state.synced",
+        "a frame that is not committed does not count: its records are read again",
+    ),
+    point(
+        "state.segment-full",
+        "a full segment is the last one until the next is there",
     ),
     // Judging.
     point(

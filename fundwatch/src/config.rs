@@ -29,6 +29,9 @@ pub struct Config {
     /// The folder of the state on disk; relative to the configuration file. Default: beside the
     /// store, under its name with the ending `.state`.
     pub state: Option<PathBuf>,
+    /// Whether facts are kept on disk. If not, each start reads the topics from their beginning.
+    #[serde(default = "default_keep_state")]
+    pub keep_state: bool,
     /// The file with the secret that alert ids are made with; else the environment variable
     /// `FUNDWATCH_ID_KEY`, else a published default.
     pub id_key_file: Option<PathBuf>,
@@ -57,6 +60,10 @@ pub struct Config {
     /// Prometheus' Alertmanager.
     #[serde(default)]
     pub alertmanager: AlertmanagerConfig,
+}
+
+fn default_keep_state() -> bool {
+    true
 }
 
 fn default_epoch() -> u64 {

@@ -2,6 +2,7 @@
 //! continued; and `fundwatch state`, which shows it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use alerting::http::Health;
 use alerting::metrics::Metrics;
 use anyhow::{Context, Result, anyhow, bail};
 use comfy_table::{CellAlignment, Table, presets};
+use domain::Topic;
 use ingest::kafka::{self, Connection, Partition};
 use rules::Policy;
 use state::{Expected, Log, Recorder, Watcher, Witness, Writer};
@@ -49,6 +51,9 @@ pub fn read(
             .map(|offset| ((offset.topic, offset.partition), offset.next_offset))
             .collect(),
     };
+    if !config.keep_state {
+        return Ok(Log::none(expected));
+    }
     Log::read(&folder, expected)
         .with_context(|| format!("cannot read the state in `{}`", folder.display()))
 }
@@ -215,67 +220,134 @@ impl Watcher for DiskWatcher {
 }
 
 /// The state as the command line asks for it.
-fn look(arguments: &cli::StateOf) -> Result<(Config, Log), Failure> {
+struct Found {
+    config: Config,
+    log: Log,
+    /// How far the store has committed.
+    committed: BTreeMap<(Topic, i32), i64>,
+}
+
+fn look(arguments: &cli::StateOf) -> Result<Found, Failure> {
     let (config, policy) = Config::load(&arguments.config).map_err(Failure::usage)?;
+    if !config.keep_state {
+        return Err(Failure::usage(format!(
+            "{}: keep_state = false: nothing is kept on disk",
+            arguments.config.display()
+        )));
+    }
     let store = Reader::open(&config.store)
         .with_context(|| format!("cannot open the store `{}`", config.store.display()))?;
     // The offsets first: a daemon that runs writes the state before it commits them.
     let offsets = store.offsets()?;
     let log = read(&config, &policy, store.instance()?, &offsets)?;
-    Ok((config, log))
+    let committed = offsets
+        .iter()
+        .map(|offset| ((offset.topic, offset.partition), offset.next_offset))
+        .collect();
+    Ok(Found {
+        config,
+        log,
+        committed,
+    })
 }
 
 /// `fundwatch state inspect`
 pub fn inspect(arguments: &cli::StateOf) -> Result<(), Failure> {
-    let (config, log) = look(arguments)?;
-    say(format_args!("{}", config.state().display()))?;
+    let found = look(arguments)?;
+    let (folder, log) = (found.config.state(), &found.log);
+    say(format_args!(
+        "state `{}` of the store `{}`\n",
+        folder.display(),
+        found.config.store.display()
+    ))?;
     let mut segments = table(&[
         "segment",
         "bytes",
+        "of them in use",
         "frames",
-        "not committed",
-        "facts so far",
+        "not in use",
+        "facts up to its end",
     ]);
     for segment in log.segments() {
         segments.add_row([
             segment.name,
             segment.bytes.to_string(),
+            segment.live_bytes.to_string(),
             segment.frames.to_string(),
             segment.void_frames.to_string(),
             segment.facts.to_string(),
         ]);
     }
     say(segments)?;
-    let mut partitions = table(&["partition", "known before", "records", "facts", "rejected"]);
-    for ((topic, partition), position) in log.positions() {
+    say(
+        "A frame that is not in use was not committed, or is not yet: its records are read again.\n",
+    )?;
+    let mut partitions = table(&[
+        "partition",
+        "committed up to offset",
+        "here up to offset",
+        "records",
+        "facts",
+        "rejected",
+    ]);
+    for (key, committed) in &found.committed {
+        let known = log.positions().get(key).copied().unwrap_or_default();
         partitions.add_row([
-            format!("{topic}:{partition}"),
-            position.next.to_string(),
-            position.tally.read.to_string(),
-            position.tally.accepted.to_string(),
-            position.tally.rejected_total().to_string(),
+            format!("{}:{}", key.0, key.1),
+            committed.to_string(),
+            known.next.to_string(),
+            known.tally.read.to_string(),
+            known.tally.accepted.to_string(),
+            known.tally.rejected_total().to_string(),
         ]);
     }
     say(partitions)?;
-    verdict(&log)
+    say(
+        "Facts that were redelivered, or whose id was used before, are among these: what counts is found when they are judged.\n",
+    )?;
+    for aside in set_aside(&folder)? {
+        say(format_args!(
+            "set aside, and not used: `{aside}`. It is safe to delete once `state verify` says that all is whole."
+        ))?;
+    }
+    verdict(log)
+}
+
+/// What a start could not use, and kept.
+fn set_aside(folder: &Path) -> Result<Vec<String>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    let failed = || format!("cannot read the folder `{}`", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(failed)? {
+        let name = entry.with_context(failed)?.file_name();
+        names.extend(
+            name.to_str()
+                .filter(|name| name.ends_with(".aside"))
+                .map(str::to_owned),
+        );
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// `fundwatch state verify`
 pub fn verify(arguments: &cli::StateOf) -> Result<(), Failure> {
-    let (_, log) = look(arguments)?;
-    verdict(&log)
+    verdict(&look(arguments)?.log)
 }
 
 fn verdict(log: &Log) -> Result<(), Failure> {
     for ((topic, partition), (known, committed)) in log.unread() {
         say(format_args!(
-            "{topic}:{partition}: offsets {known} to {committed} are committed and not here; a start reads them from the topic again"
+            "{topic}:{partition}: offsets {known} to {} are committed and not here; a start reads them from the topic again, and stops if it has lost them",
+            committed - 1
         ))?;
     }
     match log.damage() {
         Some(damage) => Err(anyhow!("the state is not whole: {damage}").into()),
         None => say(format_args!(
-            "whole: {} facts in {} bytes",
+            "whole: all that the store has committed is here, {} facts in {} bytes",
             log.facts(),
             log.bytes()
         )),
@@ -293,8 +365,6 @@ fn table(head: &[&str]) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use domain::Topic;
-
     use super::*;
 
     const TOPIC: Topic = Topic::CivilDeath;

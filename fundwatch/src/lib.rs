@@ -11,6 +11,7 @@ mod demo;
 mod disk;
 mod failure;
 mod live;
+mod log;
 mod output;
 mod progress;
 mod reload;

@@ -1,16 +1,21 @@
 //! SIGHUP: reads the configuration once more, and takes what may change while the program runs.
 //!
-//! That is the policy with its calendar, the recipients of mails, and the times within which feeds must close. It is all
-//! checked aside first: what is wrong leaves everything as it was, and is said in the log and a metric. What is good is
-//! left for the edge of an epoch. Anything else in the file takes a start, the names of places in mails, too.
+//! That is the policy with its calendar and names of places, the recipients of mails and their pace, and the times within
+//! which feeds must close. It is all checked aside first: what is wrong leaves everything as it was. What is good is left for
+//! the edge of an epoch. Either way it is said in the log, a metric, and a mail to the operators. Anything else in the file
+//! takes a start.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alerting::mail::config::TransportKind;
+use alerting::mail::{Dispatch, News, Office, OperatorConfig};
 use alerting::metrics::Metrics;
+use alerting::{Pacing, Renewable};
 use domain::RegionCode;
 use rules::{Policy, PolicyText};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::config::{Config, ConfigErrors};
 use crate::live::{Pace, Reload, Reloads};
@@ -22,8 +27,50 @@ pub struct Reloader {
     /// The policy that was last taken.
     text: PolicyText,
     policy: Policy,
+    /// Who is told what became of it, as it was last taken.
+    operators: Vec<OperatorConfig>,
     /// Where the feeds find what was read.
     pub reloads: Reloads,
+}
+
+/// What goes by the configuration beside detection, and is renewed with it.
+#[derive(Default)]
+pub struct Renewals {
+    /// In whose name mails are written, and where names of places are from.
+    pub offices: Vec<Renewable<Office>>,
+    /// When mails go out.
+    pub pacing: Option<Renewable<Pacing>>,
+    /// To the operators.
+    pub news: Option<mpsc::Sender<Dispatch>>,
+}
+
+impl Renewals {
+    fn renew(&self, office: &Office, pacing: Option<Pacing>) {
+        for held in &self.offices {
+            held.renew(office.clone());
+        }
+        if let Some((held, pacing)) = self.pacing.as_ref().zip(pacing) {
+            held.renew(pacing);
+        }
+    }
+
+    fn tell(&self, dispatch: Dispatch) {
+        if let Some(news) = &self.news
+            && news.try_send(dispatch).is_err()
+        {
+            tracing::warn!(
+                "the operators are not told of the changed configuration: too much waits"
+            );
+        }
+    }
+}
+
+/// What was read, and is good.
+struct Read {
+    is_policy_new: bool,
+    office: Office,
+    /// `None` where no mail goes.
+    pacing: Option<Pacing>,
 }
 
 impl Reloader {
@@ -37,12 +84,13 @@ impl Reloader {
             path: path.to_owned(),
             text,
             policy,
+            operators: config.mail.operators.clone(),
             reloads: Reloads::default(),
         })
     }
 
     /// Reads anew at each SIGHUP, until the program stops.
-    pub async fn run(mut self, pace: Arc<Pace>, metrics: Arc<Metrics>) {
+    pub async fn run(mut self, pace: Arc<Pace>, metrics: Arc<Metrics>, renewals: Renewals) {
         let mut hang_up = match signal(SignalKind::hangup()) {
             Ok(hang_up) => hang_up,
             Err(error) => {
@@ -61,20 +109,36 @@ impl Reloader {
             self = again;
             metrics.reloaded(read.is_ok());
             measure_pool(&metrics, &self.policy);
-            match read {
-                Ok(is_policy_new) => {
-                    tracing::info!(is_policy_new, "the configuration was read anew")
+            let news = match read {
+                Ok(Read {
+                    is_policy_new,
+                    office,
+                    pacing,
+                }) => {
+                    renewals.renew(&office, pacing);
+                    tracing::info!(is_policy_new, "the configuration was read anew");
+                    News::Taken { is_policy_new }
                 }
-                Err(errors) => tracing::error!(
-                    faults = %errors,
-                    "the changed configuration is refused, and all stays as it was"
-                ),
-            }
+                Err(errors) => {
+                    tracing::error!(
+                        faults = %errors,
+                        "the changed configuration is refused, and all stays as it was"
+                    );
+                    News::Refused {
+                        faults: errors.to_string(),
+                    }
+                }
+            };
+            renewals.tell(Dispatch {
+                news,
+                to: self.operators.clone(),
+                pool: self.policy.pool.name.clone(),
+            });
         }
     }
 
-    /// Checks everything, and leaves it for the feeds; whether the policy is another.
-    fn read(&mut self) -> Result<bool, ConfigErrors> {
+    /// Checks everything, and leaves for the feeds what concerns them.
+    fn read(&mut self) -> Result<Read, ConfigErrors> {
         let (config, _) = Config::load(&self.path)?;
         let (text, policy) = load(&config)?;
         if places(&policy) != places(&self.policy) {
@@ -84,15 +148,27 @@ impl Reloader {
             )]));
         }
         let routing = config.routing()?;
+        let shared = Arc::new(policy.clone());
+        let of_mail = |errors: alerting::mail::MailConfigErrors| ConfigErrors(errors.0);
+        let office = config.mail.office(Arc::clone(&shared)).map_err(of_mail)?;
+        let pacing = match config.mail.transport {
+            TransportKind::None => None,
+            _ => Some(config.mail.pacing(Arc::clone(&shared)).map_err(of_mail)?),
+        };
         let is_new = text != self.text;
         self.reloads.leave(Reload {
-            policy: Arc::new(policy.clone()),
+            policy: shared,
             text: is_new.then(|| text.clone()),
             routing,
             close_within: config.close_within(),
         });
         (self.text, self.policy) = (text, policy);
-        Ok(is_new)
+        self.operators = config.mail.operators;
+        Ok(Read {
+            is_policy_new: is_new,
+            office,
+            pacing,
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use alerting::hook::{Alertmanager, Webhook};
 use alerting::http::{self, Health};
-use alerting::mail::Sender;
+use alerting::mail::{Operators, Sender};
 use alerting::metrics::{Exporter, Metrics};
 use alerting::publish::Publisher;
 use alerting::store::{HookQueue, MailQueue, TopicQueue};
@@ -19,7 +19,7 @@ use ingest::kafka::{self, Connection, Event, KafkaReader, Partition};
 use ingest::{Decoder, Regions};
 use rules::Policy;
 use state::{Lock, Writer};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cli;
@@ -32,7 +32,8 @@ use crate::live::feed::BusinessClock;
 use crate::live::{
     self, Committer, Disk, FundWatch, LiveFeed, Notes, Pace, RecordSource, Reloads, Share,
 };
-use crate::reload::Reloader;
+use crate::log;
+use crate::reload::{Reloader, Renewals};
 use crate::replay::workers;
 use crate::topics::topic_names;
 
@@ -47,12 +48,15 @@ const READ_AGAIN_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// No heartbeat for so long means that the program hangs.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// News for the operators that may wait to be made mails of.
+const NEWS_MAX: usize = 8;
 /// What the senders have in hand may be finished within this when the program stops.
 const SENDERS_FINISH_WITHIN: Duration = Duration::from_secs(10);
 
 /// Runs the command until SIGTERM or SIGINT.
 pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
-    logging();
+    // The last to go: what fails below is in it.
+    let (lines, _ending) = log::start()?;
     let (config, policy) = Config::load(&arguments.config).map_err(Failure::usage)?;
     let reloader = Reloader::new(&arguments.config, &config).map_err(Failure::usage)?;
     let identity = config.identity().map_err(Failure::usage)?;
@@ -71,12 +75,17 @@ pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
     }
     let store = Store::open(&config.store, &identity)
         .with_context(|| format!("cannot open the store `{}`", config.store.display()))?;
-    let lock = Lock::of(&config.state())?;
-    let services = Services::start(&config, &connection, &policy, &store)?;
+    let lock = match config.keep_state {
+        true => Some(Lock::of(&config.state())?),
+        false => None,
+    };
+    let (services, renewals) = Services::start(&config, &connection, &policy, &store, lines)?;
     let reloads = reloader.reloads.clone();
-    services
-        .runtime
-        .spawn(reloader.run(Arc::clone(&services.pace), Arc::clone(&services.metrics)));
+    services.runtime.spawn(reloader.run(
+        Arc::clone(&services.pace),
+        Arc::clone(&services.metrics),
+        renewals,
+    ));
     let done = watch_feeds(
         &config,
         reloads,
@@ -91,17 +100,6 @@ pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
     let stopped = services.stop();
     done?;
     Ok(stopped?)
-}
-
-fn logging() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("FUNDWATCH_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,librdkafka=off,rdkafka=off"));
-    // JSON escapes line ends: no text of a source can forge a line.
-    tracing_subscriber::fmt()
-        .json()
-        .with_writer(std::io::stderr)
-        .with_env_filter(filter)
-        .init();
 }
 
 /// Everything beside detection: pages, mail, topics, signals. On a runtime of its own.
@@ -120,7 +118,9 @@ impl Services {
         connection: &Connection,
         policy: &Arc<Policy>,
         store: &Store,
-    ) -> Result<Services> {
+        lines: log::Lines,
+    ) -> Result<(Services, Renewals)> {
+        let mut renewals = Renewals::default();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("services")
@@ -175,8 +175,19 @@ impl Services {
             Arc::clone(&metrics),
             clock::clock(),
         )? {
+            renewals.offices.push(sender.office());
+            renewals.pacing = Some(sender.pacing());
             let send = sender.run(wakers.mail, stopping.clone());
             spawn(Box::pin(async move { send.await.context("sending mail") }));
+        }
+        if let Some(operators) = Operators::new(&config.mail, clock::clock())? {
+            let (news, received) = mpsc::channel(NEWS_MAX);
+            renewals.news = Some(news);
+            let tell = operators.run(received, stopping.clone());
+            spawn(Box::pin(async move {
+                tell.await;
+                Ok(())
+            }));
         }
         for hook in &config.webhooks {
             let queue = HookQueue::open(store.path())?;
@@ -196,6 +207,7 @@ impl Services {
             clock::clock(),
         );
         if let Some(alertmanager) = alertmanager.map_err(|error| anyhow!(error))? {
+            renewals.offices.push(alertmanager.office());
             let push = alertmanager.run(wakers.hooks, stopping);
             spawn(Box::pin(async move {
                 push.await.context("telling Alertmanager")
@@ -213,23 +225,25 @@ impl Services {
             }
             stop_pace.stop();
         });
-        let beating = (Arc::clone(&health), Arc::clone(&pace));
+        let beating = (Arc::clone(&health), Arc::clone(&pace), Arc::clone(&metrics));
         runtime.spawn(async move {
             // An idle feed commits nothing: the pulse shows that the runtime is alive.
-            let (health, pace) = beating;
+            let (health, pace, metrics) = beating;
             while !pace.is_stopping() {
                 health.beat();
+                metrics.log_left_out(lines.left_out());
                 tokio::time::sleep(Duration::from_secs(5)).await;
             }
         });
-        Ok(Services {
+        let services = Services {
             runtime,
             tasks,
             stop,
             pace,
             health,
             metrics,
-        })
+        };
+        Ok((services, renewals))
     }
 
     /// Lets the senders finish what they have in hand.
@@ -295,7 +309,7 @@ fn watch_feeds(
     today: impl Fn() -> BusinessDate + Send + Sync + Clone + 'static,
     routing: Routing,
     store: Store,
-    lock: Lock,
+    lock: Option<Lock>,
     services: &Services,
 ) -> Result<()> {
     let (pace, health) = (&services.pace, &services.health);
@@ -308,9 +322,15 @@ fn watch_feeds(
     let shares = disk::shares(&log, &partitions, &committed, config.kafka.accept_gap)?;
     disk::check_topics(connection, &log, &partitions)?;
     faults::point!("start.offsets-checked");
-    let writer = Writer::open(&log, lock)
-        .with_context(|| format!("cannot write the state in `{}`", config.state().display()))?;
-    let recorder = disk::record(writer, pace, health)?;
+    let recorder = match lock {
+        None => None,
+        Some(lock) => {
+            let writer = Writer::open(&log, lock).with_context(|| {
+                format!("cannot write the state in `{}`", config.state().display())
+            })?;
+            Some(disk::record(writer, pace, health)?)
+        }
+    };
     tracing::info!(
         partitions = partitions.len(),
         facts_on_disk = log.facts(),
@@ -320,10 +340,10 @@ fn watch_feeds(
             .sum::<i64>(),
         "loading the state, then reading the feeds on"
     );
-    let on_disk = Disk {
+    let on_disk = recorder.clone().map(|recorder| Disk {
         loader: Arc::new(log.loader()),
-        recorder: Arc::clone(&recorder),
-    };
+        recorder,
+    });
     // Its files are open no longer than they are needed.
     drop(log);
     services.runtime.spawn(watch_broker(
@@ -354,7 +374,10 @@ fn watch_feeds(
         },
         make_durable: {
             let metrics = Arc::clone(&services.metrics);
-            Box::new(move || disk::make_durable(&recorder, &metrics))
+            Box::new(move || match &recorder {
+                Some(recorder) => disk::make_durable(recorder, &metrics),
+                None => Ok(()),
+            })
         },
         locate: |_, partition, offset| format!("{partition}:{offset}"),
         waits_for_room: true,
@@ -400,8 +423,15 @@ fn watch_feeds(
             } else {
                 None
             };
-            let on_disk = Some(on_disk.clone());
-            let feed = LiveFeed::new(source, decoder, &mine, &pace, &notes, clock, on_disk);
+            let feed = LiveFeed::new(
+                source,
+                decoder,
+                &mine,
+                &pace,
+                &notes,
+                clock,
+                on_disk.clone(),
+            );
             Ok(match worker {
                 0 => feed.with_reloads(reloads.clone()),
                 _ => feed,

@@ -6,6 +6,9 @@
 //! `fuzz_targets/`, a `[[bin]]` in the manifest and a folder in `corpus/`.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::sync::LazyLock;
 
 use acceptance::reference;
@@ -14,6 +17,8 @@ use domain::{BusinessDate, CreditCode, Detector, Fact, Money, PersonId, RegionId
 use fundwatch::config::Config;
 use ingest::{Decoder, Regions};
 use rules::Policy;
+use state::{Expected, Lock, Log, Writer};
+use tempfile::TempDir;
 
 const POLICY: &str = include_str!("../../tests/cases/01-under-declared/policy.toml");
 
@@ -128,6 +133,121 @@ pub fn configuration(bytes: &[u8]) {
                 .all(|fault| fault.starts_with("fundwatch.toml")),
             "{faults}"
         );
+    }
+}
+
+/// The state on disk: whatever its segments are, it is read as far as it is whole, loaded, and continued; and what was
+/// continued is as far as what was read, and whole.
+///
+/// The first byte says how many segments there are, and whether checksums are made right: so that not only they are
+/// tried. Then come the lengths of all segments but the last, in two bytes each, and the segments.
+///
+/// # Panics
+/// If it is not.
+pub fn snapshot(bytes: &[u8]) {
+    let Some((flags, mut rest)) = bytes.split_first() else {
+        return;
+    };
+    let count = usize::from(flags & 3) + 1;
+    let mut lengths = Vec::new();
+    for _ in 1..count {
+        let Some((length, after)) = rest.split_first_chunk() else {
+            return;
+        };
+        lengths.push(usize::from(u16::from_le_bytes(*length)));
+        rest = after;
+    }
+    STATE.with_borrow(|folder| {
+        let folder = folder.path();
+        for entry in fs::read_dir(folder).expect("the folder is there") {
+            let path = entry.expect("it can be read").path();
+            fs::remove_file(path).expect("its files are ours");
+        }
+        for number in 1..=count {
+            let length = lengths
+                .get(number - 1)
+                .map_or(rest.len(), |length| rest.len().min(*length));
+            let (segment, after) = rest.split_at(length);
+            rest = after;
+            let mut segment = segment.to_vec();
+            if flags & 4 != 0 {
+                set_checksums(&mut segment);
+            }
+            let path = folder.join(format!("facts-{number:08}.log"));
+            fs::write(path, segment).expect("the folder can be written");
+        }
+        continued(folder);
+    });
+}
+
+thread_local! {
+    static STATE: RefCell<TempDir> = RefCell::new(tempfile::tempdir().expect("a folder can be made"));
+}
+
+fn continued(folder: &Path) {
+    let (name, regions) = (
+        "00112233445566778899aabbccddeeff",
+        ["341000", "341002", "341021"],
+    );
+    let expected = Expected {
+        store: name.to_owned(),
+        regions: regions
+            .iter()
+            .filter_map(|code| domain::RegionCode::parse(code.as_bytes()))
+            .collect(),
+        // More than there can be: everything that is there may count.
+        committed: domain::Topic::ALL
+            .iter()
+            .flat_map(|topic| (0..4).map(move |partition| ((*topic, partition), 1 << 47)))
+            .collect::<BTreeMap<_, _>>(),
+    };
+    let read = || Log::read(folder, expected.clone()).expect("the folder can be read");
+    let log = read();
+    let load = |log: &Log| {
+        let loader = log.loader();
+        let mut bytes = 0;
+        while loader
+            .load(|loaded| bytes += loaded.facts.len() + loaded.closes.len())
+            .expect("what was looked through can be loaded")
+        {}
+        bytes
+    };
+    let bytes = load(&log);
+    let lock = Lock::of(folder).expect("nobody else is there");
+    let writer = Writer::open(&log, lock).expect("the folder can be written");
+    let (positions, facts) = (log.positions().clone(), log.facts());
+    drop((writer, log));
+    let log = read();
+    assert_eq!((log.positions(), log.facts()), (&positions, facts));
+    assert_eq!(load(&log), bytes);
+}
+
+/// Makes the checksums right of whatever has the form of a head or a frame.
+fn set_checksums(segment: &mut [u8]) {
+    let word = |bytes: &[u8], at: usize| -> Option<usize> {
+        let word = bytes.get(at..at + 4)?.try_into().ok()?;
+        usize::try_from(u32::from_le_bytes(word)).ok()
+    };
+    let Some(mut at) = word(segment, 12).and_then(|length| length.checked_add(20)) else {
+        return;
+    };
+    let Some(head) = segment.get(20..at) else {
+        return;
+    };
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(&segment[8..16]);
+    checksum.update(head);
+    let checksum = checksum.finalize().to_le_bytes();
+    segment[16..20].copy_from_slice(&checksum);
+    while let (Some(meta), Some(facts)) = (word(segment, at + 4), word(segment, at + 8)) {
+        let Some(frame) = segment.get(at + 4..at.saturating_add(12 + meta).saturating_add(facts))
+        else {
+            return;
+        };
+        let length = frame.len();
+        let checksum = crc32fast::hash(frame).to_le_bytes();
+        segment[at..at + 4].copy_from_slice(&checksum);
+        at += 4 + length;
     }
 }
 
@@ -399,12 +519,13 @@ mod tests {
 
     type Target = (&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 5] = [
+    const TARGETS: [Target; 6] = [
         ("decode", super::decode),
         ("policy", super::policy),
         ("configuration", super::configuration),
         ("person", super::person),
         ("enterprise", super::enterprise),
+        ("snapshot", super::snapshot),
     ];
 
     #[test]

@@ -70,6 +70,11 @@ impl Ledger {
         }
     }
 
+    /// From now on it goes by another policy of the same pool; what was posted by the one before has to be posted anew.
+    pub fn renew(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
+    }
+
     /// Takes postings in.
     pub fn post(&mut self, postings: impl IntoIterator<Item = Posting>) {
         for posting in postings {

@@ -39,6 +39,11 @@ impl BreachWatch {
         }
     }
 
+    /// Forgets all: the ledger goes by another policy.
+    pub fn forget_all(&mut self) {
+        self.readings.clear();
+    }
+
     /// What is to be said of all indicators as of a date.
     pub fn findings(&mut self, ledger: &Ledger, as_of: BusinessDate) -> Vec<Finding> {
         if !ledger.policy().detector(Detector::IndicatorBreach).enabled {

@@ -306,7 +306,10 @@ impl NamedPosition {
             tally,
             witness: self.witness,
         };
-        (0 <= self.partition && 0 <= self.next).then_some(())?;
+        // Each record has an offset of its own, and offsets leave 16 bits for the partition.
+        (0..1 << 16).contains(&self.partition).then_some(())?;
+        (0..1 << 48).contains(&self.next).then_some(())?;
+        (i64::try_from(self.read).ok()? <= self.next).then_some(())?;
         Some(((Topic::parse(&self.topic)?, self.partition), position))
     }
 }

@@ -133,7 +133,24 @@ impl Log {
         let scans = scan_all(&segments, &log.expected);
         log.fold(segments, scans);
         log.look_for_what_is_missing();
+        faults::point!("state.looked-through");
         Ok(log)
+    }
+
+    /// The log of a program that keeps none.
+    pub fn none(expected: Expected) -> Log {
+        Log {
+            folder: PathBuf::new(),
+            expected: Expected {
+                committed: BTreeMap::new(),
+                ..expected
+            },
+            segments: Vec::new(),
+            found: Vec::new(),
+            replaced: Vec::new(),
+            positions: Positions::new(),
+            damage: None,
+        }
     }
 
     /// Opens the segments that count; the first that cannot be opened ends the log.
@@ -312,7 +329,8 @@ impl Log {
 }
 
 fn facts_of(positions: &Positions) -> u64 {
-    positions.values().map(|known| known.tally.accepted).sum()
+    let accepted = positions.values().map(|known| known.tally.accepted);
+    accepted.fold(0, u64::saturating_add)
 }
 
 fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
@@ -473,7 +491,10 @@ impl Loader {
                     facts: read.facts,
                     closes: read.closes,
                 }),
-                Ok(None) => return Ok(true),
+                Ok(None) => {
+                    faults::point!("state.part-loaded");
+                    return Ok(true);
+                }
                 Err(source) => return Err(LoadError { at, source }),
             }
         }

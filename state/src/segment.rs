@@ -116,7 +116,8 @@ impl Segment {
         let word =
             |at: usize| u32::from_le_bytes(prefix[at..at + 4].try_into().expect("four bytes"));
         let (format, length, checksum) = (word(8), word(12) as usize, word(16));
-        if prefix[..8] != *MAGIC || length > PART_BYTES_MAX {
+        let is_there = (PREFIX_BYTES + length) as u64 <= bytes;
+        if prefix[..8] != *MAGIC || length > PART_BYTES_MAX || !is_there {
             return Err(HeadError::Torn);
         }
         let mut head = vec![0; length];

@@ -67,7 +67,10 @@ impl Lock {
         let path = folder.join("lock");
         let file = private().append(true).open(&path).map_err(failed(&path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock(file)),
+            Ok(()) => {
+                faults::point!("state.locked");
+                Ok(Lock(file))
+            }
             Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
             Err(fs::TryLockError::Error(source)) => Err(failed(&path)(source)),
         }
@@ -88,7 +91,7 @@ impl Writer {
     /// # Errors
     /// A file cannot be written.
     pub fn open(log: &Log, lock: Lock) -> io::Result<Writer> {
-        Writer::with_segments_of(log, lock, SEGMENT_BYTES)
+        Writer::with_segments_of(log, lock, faults::segment_bytes(SEGMENT_BYTES))
     }
 
     /// As [`Writer::open`], with segments of another size.
@@ -164,16 +167,22 @@ impl Writer {
             let is_good = log.replaced.contains(number) || used.is_some();
             match used {
                 Some(at) if at < kept => {}
-                _ if is_good && damaged.as_ref() != Some(&path) => fs::remove_file(&path)?,
+                _ if is_good && damaged.as_ref() != Some(&path) => {
+                    fs::remove_file(&path)?;
+                    faults::point!("state.replaced-removed");
+                }
                 _ => {
                     let mut aside = path.clone().into_os_string();
                     aside.push(".aside");
                     fs::rename(&path, &aside)?;
                     tracing::warn!(file = %path.display(), "a segment of the state is not used, and set aside");
+                    faults::point!("state.set-aside");
                 }
             }
         }
-        sync_folder(&self.folder)
+        sync_folder(&self.folder)?;
+        faults::point!("state.tidied");
+        Ok(())
     }
 
     /// Appends a frame. After an error nothing of it is there, and it may be tried again.
@@ -189,11 +198,14 @@ impl Writer {
         }
         self.buffer.clear();
         frame.write(&mut self.buffer);
-        if let Err(error) = self.file.write_all(&self.buffer) {
+        faults::point!("state.appending");
+        if let Err(error) = self.write_buffer() {
             // Half a frame may be there: the next one must not come after it.
             self.file.set_len(self.length)?;
+            faults::point!("state.cut-back");
             return Err(error);
         }
+        faults::point!("state.appended");
         self.length += self.buffer.len() as u64;
         for range in &frame.ranges {
             let position: &mut Position = self
@@ -206,12 +218,24 @@ impl Writer {
         Ok(())
     }
 
+    fn write_buffer(&mut self) -> io::Result<()> {
+        if faults::tears() {
+            self.file.write_all(&self.buffer[..self.buffer.len() / 2])?;
+            faults::point!("state.half-appended");
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.file.write_all(&self.buffer)
+    }
+
     /// Makes everything that was appended durable.
     ///
     /// # Errors
     /// It is not known what is durable: nothing may be appended any more.
     pub fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+        faults::point!("state.syncing");
+        self.file.sync_data()?;
+        faults::point!("state.synced");
+        Ok(())
     }
 
     /// Bytes of the segment that is being written.
@@ -221,6 +245,7 @@ impl Writer {
 
     fn next_segment(&mut self) -> io::Result<()> {
         self.sync()?;
+        faults::point!("state.segment-full");
         let number = self.number + 1;
         let head = Head {
             replaces: number,
@@ -269,11 +294,17 @@ fn make(
         _ => {}
     }
     let mut file = private().append(true).open(&half)?;
+    faults::point!("state.half-made");
     file.write_all(&head.bytes())?;
+    faults::point!("state.head-written");
     fill(&mut file)?;
+    faults::point!("state.half-filled");
     file.sync_all()?;
+    faults::point!("state.half-durable");
     fs::rename(&half, &path)?;
+    faults::point!("state.renamed");
     sync_folder(folder)?;
+    faults::point!("state.folder-durable");
     let length = file.metadata()?.len();
     Ok((file, length))
 }

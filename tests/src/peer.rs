@@ -196,6 +196,9 @@ kill $watch 2>/dev/null
 exit $code
 "#;
 
+/// A process that was killed is gone within this, whatever memory it had.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
+
 /// A server's process, which does not outlive the program that started it.
 #[derive(Debug)]
 pub struct Process {
@@ -289,9 +292,18 @@ impl Process {
         None
     }
 
-    /// Ends the server at once, as a loss of power would.
+    /// Ends the server at once, as a loss of power would. When this returns it is gone: its keeper waits for it, so
+    /// that no lock of it is found by the next one.
     pub fn kill(&mut self) {
         if let (Ok(None), Ok(group)) = (self.keeper.try_wait(), i32::try_from(self.keeper.id())) {
+            let _ = rustix::process::kill_process(self.server, Signal::KILL);
+            let deadline = Instant::now() + ENDS_WITHIN;
+            while Instant::now() < deadline {
+                match self.keeper.try_wait() {
+                    Ok(None) => std::thread::sleep(Duration::from_millis(2)),
+                    Ok(Some(_)) | Err(_) => return,
+                }
+            }
             if let Some(group) = Pid::from_raw(group) {
                 let _ = rustix::process::kill_process_group(group, Signal::KILL);
             }

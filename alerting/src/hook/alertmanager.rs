@@ -19,6 +19,7 @@ use super::config::AlertmanagerConfig;
 use crate::blocking::Blocking;
 use crate::mail::{Clock, Office};
 use crate::metrics::{Metrics, PostResult};
+use crate::renewable::Renewable;
 use crate::store::{OpenByPlace, Reader, StoreError};
 
 /// Alerts in one post at most.
@@ -36,7 +37,7 @@ pub struct Alertmanager {
     client: Client,
     every: Duration,
     min_severity: Severity,
-    office: Office,
+    office: Renewable<Office>,
     pool: String,
     reader: Blocking<Reader>,
     metrics: Arc<Metrics>,
@@ -75,12 +76,17 @@ impl Alertmanager {
             client,
             every: Duration::from_secs(config.every_seconds),
             min_severity: config.min_severity,
-            office,
+            office: Renewable::new(office),
             pool: pool.to_owned(),
             reader: Blocking::new(reader),
             metrics,
             clock,
         }))
+    }
+
+    /// Where names of places are from: another may take its place while it runs.
+    pub fn office(&self) -> Renewable<Office> {
+        self.office.clone()
     }
 
     /// Pushes at once, after changes and every so often, until `stop` turns true. `wake` is rung by
@@ -154,7 +160,8 @@ impl Alertmanager {
 
     fn alert(&self, key: &Key, (count, amount): (u64, Money), ends: Timestamp) -> Value {
         let (detector, region, severity) = key;
-        let name = self.office.region(region.as_str());
+        let office = self.office.now();
+        let name = office.region(region.as_str());
         let mut alert = json!({
             "labels": {
                 "alertname": detector.as_str(),
@@ -171,7 +178,7 @@ impl Alertmanager {
             },
             "endsAt": ends.to_string(),
         });
-        if let Some(link) = self.office.link_to_all() {
+        if let Some(link) = office.link_to_all() {
             alert["generatorURL"] = link.into();
         }
         alert

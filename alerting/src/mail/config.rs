@@ -18,6 +18,11 @@
 //! regions = ["341002"]                 # default: all
 //! detectors = ["arrears"]              # default: all
 //! min_severity = "blue"
+//!
+//! [[mail.operators]]                   # are told of the program itself: what became of a changed configuration
+//! address = "ops@example.org"
+//! name = "值班"
+//! language = "zh"
 //! ```
 //!
 //! How soon each is told stands in `[mail.pace]` (`pace.rs`).
@@ -99,6 +104,8 @@ pub struct MailConfig {
     pub message_host: Option<String>,
     /// Who gets mails.
     pub recipients: Vec<RecipientConfig>,
+    /// Who is told of the program itself.
+    pub operators: Vec<OperatorConfig>,
     /// The address of the pages that mails point to; none: mails hold no link.
     pub link: Option<String>,
     /// How soon mails go out, and how many.
@@ -130,6 +137,20 @@ pub struct RecipientConfig {
     /// From this severity on.
     #[serde(default = "least")]
     pub min_severity: Severity,
+}
+
+/// One of `[[mail.operators]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorConfig {
+    /// The mail address.
+    pub address: String,
+    /// The name shown with it.
+    #[serde(default)]
+    pub name: String,
+    /// The language of the mails.
+    #[serde(default)]
+    pub language: Language,
 }
 
 const fn least() -> Severity {
@@ -226,6 +247,17 @@ impl MailConfig {
                 ));
             }
             check_detectors(&format!("{key}.detectors"), &recipient.detectors, errors);
+        }
+        for (at, operator) in self.operators.iter().enumerate() {
+            let key = format!("mail.operators[{at}]");
+            if !is_address(&operator.address) {
+                errors.push(format!("{key}.address: is no mail address"));
+            }
+            if !is_plain(&operator.name) {
+                errors.push(format!(
+                    "{key}.name: holds a control or direction character"
+                ));
+            }
         }
     }
 
@@ -468,6 +500,8 @@ mod tests {
             address = "a@b.example"
             [[recipients]]
             address = "A@b.example"
+            [[operators]]
+            address = "nobody"
         "#;
         let errors = errors(text);
         for key in [
@@ -481,9 +515,10 @@ mod tests {
             "mail.recipients[0].name:",
             "mail.recipients[0].detectors:",
             "mail.recipients[2].address:",
+            "mail.operators[0].address:",
         ] {
             assert!(errors.contains(key), "{key} in\n{errors}");
         }
-        assert!(errors.lines().count() == 10, "{errors}");
+        assert!(errors.lines().count() == 11, "{errors}");
     }
 }

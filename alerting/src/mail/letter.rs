@@ -175,11 +175,11 @@ fn body(message_id: &str, text: String, html: String) -> MultiPart {
         .singlepart(SinglePart::html(html))
 }
 
-fn header(name: &'static str, value: &str) -> HeaderValue {
+pub(super) fn header(name: &'static str, value: &str) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), clean(value))
 }
 
-fn date(at: Timestamp) -> SystemTime {
+pub(super) fn date(at: Timestamp) -> SystemTime {
     let seconds = u64::try_from(at.as_second()).unwrap_or_default();
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }

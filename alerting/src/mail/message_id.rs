@@ -12,6 +12,11 @@ pub fn of_bundle(kind: &str, instance: &str, number: i64, address: &str, host: &
     format!("{kind}.{instance}.{number}.{}@{host}", recipient(address))
 }
 
+/// Of a mail on the program itself, of a moment in milliseconds since 1970, to one operator.
+pub fn of_news(at: i64, address: &str, host: &str) -> String {
+    format!("news.{at}.{}@{host}", recipient(address))
+}
+
 /// The root of an alert's thread: a mail that is never sent, so that whoever is told of the alert
 /// later still has one thread.
 pub fn of_thread(alert: &str, message_id: &str) -> String {

@@ -8,6 +8,7 @@ pub mod config;
 mod letter;
 pub(crate) mod message_id;
 mod office;
+mod operators;
 pub mod pace;
 mod sender;
 pub mod text;
@@ -16,8 +17,9 @@ mod view;
 mod wording;
 mod words;
 
-pub use config::{MailConfig, MailConfigErrors};
+pub use config::{MailConfig, MailConfigErrors, OperatorConfig};
 pub use office::Office;
+pub use operators::{Dispatch, News, Operators};
 pub use pace::PaceConfig;
 pub use sender::{Clock, Sender};
 pub(crate) use view::who;

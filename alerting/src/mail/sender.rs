@@ -20,6 +20,7 @@ use super::transport::{Failure, Transport};
 use crate::back_off;
 use crate::blocking::Blocking;
 use crate::metrics::{MailResult, Metrics};
+use crate::renewable::Renewable;
 use crate::routing::Pacing;
 use crate::store::{Letter, MailQueue, Outcome, StoreError};
 
@@ -35,8 +36,8 @@ const AHEAD: usize = 2;
 pub struct Sender {
     transport: Arc<Transport>,
     from: Mailbox,
-    office: Arc<Office>,
-    pacing: Arc<Pacing>,
+    office: Renewable<Office>,
+    pacing: Renewable<Pacing>,
     queue: Blocking<MailQueue>,
     connections: usize,
     metrics: Arc<Metrics>,
@@ -61,13 +62,23 @@ impl Sender {
         Ok(Some(Sender {
             transport: Arc::new(transport),
             from,
-            office: Arc::new(config.office(policy)?),
-            pacing: Arc::new(pacing),
+            office: Renewable::new(config.office(policy)?),
+            pacing: Renewable::new(pacing),
             queue: Blocking::new(queue),
             connections: config.connections(),
             metrics,
             clock,
         }))
+    }
+
+    /// In whose name mails are written: another may take its place while it runs.
+    pub fn office(&self) -> Renewable<Office> {
+        self.office.clone()
+    }
+
+    /// When mails go out: another may take its place while it runs.
+    pub fn pacing(&self) -> Renewable<Pacing> {
+        self.pacing.clone()
     }
 
     /// Sends mails as they come due, until `stop` turns true; those under way are finished or, if
@@ -144,7 +155,7 @@ impl Sender {
             let worker = Worker {
                 transport: Arc::clone(&self.transport),
                 from: self.from.clone(),
-                office: Arc::clone(&self.office),
+                office: self.office.clone(),
                 clock: Arc::clone(&self.clock),
                 stop: stop.clone(),
             };
@@ -163,7 +174,7 @@ impl Sender {
 
     /// Makes mails of what waits, and says when to do so again.
     async fn plan(&self) -> Result<Option<Timestamp>, StoreError> {
-        let (now, pacing) = ((self.clock)(), Arc::clone(&self.pacing));
+        let (now, pacing) = ((self.clock)(), self.pacing.now());
         let (_, next) = self.store(move |queue| queue.plan(&pacing, now)).await?;
         Ok(next)
     }
@@ -232,7 +243,7 @@ impl Sender {
 struct Worker {
     transport: Arc<Transport>,
     from: Mailbox,
-    office: Arc<Office>,
+    office: Renewable<Office>,
     clock: Clock,
     stop: watch::Receiver<bool>,
 }
@@ -259,7 +270,7 @@ impl Worker {
                 }
                 continue;
             }
-            let result = match compose(&letter, &self.from, &self.office) {
+            let result = match compose(&letter, &self.from, &self.office.now()) {
                 Ok(mail) => line.send(&mail, &letter.message_id).await,
                 Err(error) => Err(Failure::Permanent(error.to_string())),
             };

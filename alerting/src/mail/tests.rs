@@ -857,3 +857,60 @@ async fn a_folder_holds_one_file_a_mail() {
         assert_eq!(mail.message_id().unwrap(), name);
     }
 }
+
+#[tokio::test]
+async fn operators_are_told_what_became_of_a_changed_configuration() {
+    let peer = Peer::start([]).await;
+    let text = format!(
+        "{}\n[[operators]]\naddress = \"ops@fund.example.org\"\nlanguage = \"en\"\n\
+         [[operators]]\naddress = \"yun@fund.example.org\"\nname = \"值班\"\n",
+        smtp(&peer, 1)
+    );
+    let config: MailConfig = toml::from_str(&text).unwrap();
+    let clock: Clock = Arc::new(now);
+    let operators = Operators::new(&config, clock).unwrap().unwrap();
+    let (news, received) = tokio::sync::mpsc::channel(4);
+    let (stop, stopped) = watch::channel(false);
+    let task = tokio::spawn(operators.run(received, stopped));
+    let faults = "policy.toml:3: from: no month\nfundwatch.toml: id 341099194001010008".to_owned();
+    news.send(Dispatch {
+        news: News::Refused { faults },
+        to: config.operators.clone(),
+        pool: "黄山市".to_owned(),
+    })
+    .await
+    .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while peer.seen().len() < 2 {
+        assert!(Instant::now() < deadline, "{:?}", peer.seen());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    stop.send(true).unwrap();
+    task.await.unwrap();
+    let mut seen = peer.seen();
+    seen.sort();
+    let parsed = |at: usize| {
+        MessageParser::default()
+            .parse(seen[at].1.as_bytes())
+            .unwrap()
+            .into_owned()
+    };
+    let (english, chinese) = (parsed(0), parsed(1));
+    assert_eq!(
+        english.subject(),
+        Some("[fund monitor] 黄山市: the changed configuration is refused, all stays as it was")
+    );
+    assert_eq!(
+        chinese.subject(),
+        Some("[基金监测] 黄山市：新配置有误，未生效，一切照旧")
+    );
+    for mail in [&english, &chinese] {
+        let body = mail.body_text(0).unwrap();
+        assert!(body.contains("policy.toml:3: from: no month"), "{body}");
+        assert!(
+            !body.contains(PERSON) && body.contains("341099********0008"),
+            "{body}"
+        );
+    }
+    assert_ne!(english.message_id(), chinese.message_id());
+}

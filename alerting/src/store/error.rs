@@ -13,6 +13,11 @@ pub enum StoreError {
     /// Somebody else holds the database, e.g. a backup: try again.
     #[error("the store is locked by another connection")]
     Busy(#[source] rusqlite::Error),
+    /// Somebody has been reading for so long that the log has grown too long: try again.
+    #[error(
+        "the store's log is too long, since somebody has been reading the store all the while: end that reader (a backup, a shell), and it goes on by itself"
+    )]
+    LogHeld,
     /// The disk failed. What was written last is in doubt: end the process, and start again.
     #[error("the disk with the store failed: stop, check the disk, start again")]
     Disk(#[source] rusqlite::Error),
@@ -53,7 +58,10 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call may succeed later: the disk is full, or somebody holds a lock.
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, StoreError::Full(_) | StoreError::Busy(_))
+        matches!(
+            self,
+            StoreError::Full(_) | StoreError::Busy(_) | StoreError::LogHeld
+        )
     }
 }
 

@@ -220,8 +220,8 @@ fn letter(connection: &Connection, row: &Row<'_>) -> Result<Letter, StoreError> 
     let seq = row.get(0)?;
     let kind = word(row.get_ref(7)?.as_str(), MailKind::parse)?;
     let mut message_id: String = row.get(4)?;
-    if faults::planted!("message-id-of-attempt") {
-        let attempts: u32 = row.get(5)?;
+    let attempts: u32 = row.get(5)?;
+    if faults::planted!("message-id-of-attempt") && attempts > 0 {
         message_id = format!("{attempts}.{message_id}");
     }
     Ok(Letter {
@@ -229,7 +229,7 @@ fn letter(connection: &Connection, row: &Row<'_>) -> Result<Letter, StoreError> 
         address: row.get(1)?,
         name: row.get(2)?,
         language: word(row.get_ref(3)?.as_str(), Language::parse)?,
-        attempts: row.get(5)?,
+        attempts,
         since: super::time_of(row.get(6)?),
         threads: threads(connection, seq, &message_id)?,
         message_id,

@@ -15,6 +15,7 @@ mod read;
 mod silences;
 mod tally;
 mod topic_queue;
+mod wal;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -60,6 +61,7 @@ pub struct Store {
     identity: AlertIdentity,
     tallies: Tallies,
     wakers: Wakers,
+    log: wal::Keeper,
     /// Locked for as long as the store lives.
     _lock: File,
 }
@@ -109,6 +111,7 @@ impl Store {
             identity: identity.clone(),
             tallies,
             wakers: Wakers::default(),
+            log: wal::Keeper::default(),
             _lock: lock,
         })
     }
@@ -156,6 +159,7 @@ impl Store {
         for totals in &batch.feeds {
             assert!(totals.balances(), "counts that do not add up: {totals:?}");
         }
+        self.log.make_room(&self.connection)?;
         if faults::planted!("offset-before-state") {
             epoch::offsets(&self.connection, &batch.offsets)?;
         }
@@ -216,6 +220,12 @@ impl Store {
     /// Names this store among all, in 32 hexadecimal digits; drawn when it was made.
     pub fn instance(&self) -> Result<String, StoreError> {
         instance(&self.connection)
+    }
+
+    /// Bounds its log so that a test need not write gigabytes.
+    #[cfg(test)]
+    pub(crate) fn bound_log_for_test(&mut self, long: i64, max: i64) {
+        self.log.bounds = wal::Bounds { long, max };
     }
 
     /// Names it so that what is made of the name is the same in every run of a test.
@@ -328,6 +338,7 @@ fn connect(path: &Path, writes: bool) -> Result<Connection, StoreError> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     if writes {
         connection.pragma_update(None, "synchronous", "FULL")?;
+        wal::look_after(&connection)?;
     }
     Ok(connection)
 }

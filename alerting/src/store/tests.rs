@@ -985,3 +985,45 @@ fn an_older_store_goes_on_where_it_was() {
     let mails = told(&store);
     assert_eq!(mails[0].threads, ["first@h"], "under the first mail");
 }
+
+/// A shell, a backup, a report that hangs: whoever reads for ever makes the log grow, but not for ever.
+#[test]
+fn a_reader_that_never_ends_stops_the_commits_before_the_disk_is_full() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&folder);
+    store.bound_log_for_test(40, 400);
+    let reader = rusqlite::Connection::open(store.path()).unwrap();
+    let begin = || {
+        reader.execute_batch("BEGIN").unwrap();
+        let _: i64 = reader
+            .query_row("SELECT count(*) FROM alerts", [], |row| row.get(0))
+            .unwrap();
+    };
+    let path = store.path().to_owned();
+    let log_bytes = || {
+        let mut log = path.clone().into_os_string();
+        log.push("-wal");
+        std::fs::metadata(log).unwrap().len()
+    };
+    begin();
+    let routing = routing(Vec::new());
+    let mut n = 0;
+    let held = loop {
+        n += 1;
+        assert!(n < 2_000, "the log has no bound");
+        match store.commit(&batch(n, [update(arrears(n as u32, 100))]), &routing, now()) {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(held, StoreError::LogHeld) && held.is_retryable(),
+        "{held}"
+    );
+    assert!(log_bytes() < 420 * 4_200, "{}", log_bytes());
+    // The reader ends, and it goes on by itself: the same epoch, and the file is short again.
+    reader.execute_batch("COMMIT").unwrap();
+    let again = batch(n, [update(arrears(n as u32, 100))]);
+    assert_eq!(store.commit(&again, &routing, now()).unwrap().told.len(), 1);
+    assert!(log_bytes() < 60 * 4_200, "{}", log_bytes());
+}

@@ -316,7 +316,9 @@ pub struct Received {
     pub topic: Topic,
     /// The region.
     pub region: RegionId,
-    /// How many closes of the feed and region were received before.
+    /// The partition that it came from: between partitions there is no order.
+    pub lane: u16,
+    /// How many closes of the feed and region came before from there.
     pub interval: u32,
     /// The records' date.
     pub date: BusinessDate,

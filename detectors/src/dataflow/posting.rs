@@ -25,6 +25,18 @@ impl Poster {
         }
     }
 
+    /// Adds what another has posted.
+    pub(super) fn absorb(&mut self, other: Poster) {
+        for Posting {
+            region,
+            entry,
+            change,
+        } in other.into_list()
+        {
+            self.postings.post(region, entry, change);
+        }
+    }
+
     /// Everything posted, in order.
     pub(super) fn into_list(self) -> Vec<Posting> {
         self.postings.into_list()

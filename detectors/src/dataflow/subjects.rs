@@ -48,8 +48,7 @@ pub(super) struct Subjects {
     live: Option<Live>,
     /// Whether the ledger is told.
     posts: bool,
-    /// What postings go by: that of the start, since what was posted is taken back as it was posted. A changed policy
-    /// counts for the ledger when the program starts again.
+    /// What postings were made by: what was posted is taken back as it was posted.
     posting_policy: Arc<Policy>,
 }
 
@@ -62,8 +61,8 @@ struct Live {
     parts: HashMap<u32, Vec<ItemKey>>,
     /// Books to judge again, by what their day is compared with, and day.
     wakes: BTreeMap<Alarm, BTreeMap<BusinessDate, BTreeSet<u32>>>,
-    /// Positions of the accepted closes, by topic and region, ascending.
-    closed_at: HashMap<(Topic, RegionId), Vec<u64>>,
+    /// Positions of the accepted closes, by topic, region and partition, ascending.
+    closed_at: HashMap<(Topic, RegionId, u16), Vec<u64>>,
 }
 
 /// Which as-of must reach a day before the books of a shelf are woken.
@@ -98,7 +97,7 @@ impl Alarm {
 struct Settling {
     redelivered: BTreeMap<(Topic, u16), u64>,
     receipts: HashMap<(RegionId, BusinessDate), (i64, Money, i64, Money)>,
-    received: BTreeMap<(Topic, RegionId, u32, BusinessDate), (i64, Money)>,
+    received: BTreeMap<(Topic, RegionId, u16, u32, BusinessDate), (i64, Money)>,
     cause: Option<(u64, EvidenceId)>,
     /// `None` if the ledger is not told.
     poster: Option<Poster>,
@@ -144,6 +143,9 @@ impl Subjects {
         };
         self.move_times(&mut settling, outcomes, send);
         self.take_policy(send);
+        if self.is_policy_new {
+            self.post_anew(&mut settling);
+        }
         self.settle_transfers(&mut settling, outcomes, send);
         self.judge_enterprises(&mut settling, outcomes);
         self.judge_persons(&mut settling, outcomes, send);
@@ -171,7 +173,7 @@ impl Subjects {
                 && let Some(live) = &mut self.live
             {
                 live.closed_at
-                    .entry((close.topic(), close.region()))
+                    .entry((close.topic(), close.region(), lane(close.position)))
                     .or_default()
                     .push(close.position);
                 if self.is_speaker {
@@ -247,6 +249,43 @@ impl Subjects {
                 });
             }
         }
+    }
+
+    /// The ledger follows the policy: what was posted by the one before is taken back, and posted by the new one.
+    fn post_anew(&mut self, settling: &mut Settling) {
+        self.posting_policy = Arc::clone(&self.policy);
+        let Some(mut before) = settling.poster.take() else {
+            return;
+        };
+        let mut after = Poster::new(&self.posting_policy);
+        for shelf in [Shelf::Transfer, Shelf::Enterprise, Shelf::Person] {
+            let count =
+                u32::try_from(self.books.count(shelf)).expect("books are numbered in 32 bits");
+            for number in 0..count {
+                let book = self.books.counted(shelf, number);
+                for fact in book.facts() {
+                    before.post(fact, book.item_if_any(fact), -1);
+                    after.post(fact, book.item_if_any(fact), 1);
+                }
+                match shelf {
+                    Shelf::Enterprise => {
+                        let mut filled = empty_enterprise_book();
+                        fill_enterprise(&book, &mut filled);
+                        before.post_enterprise(&filled, -1);
+                        after.post_enterprise(&filled, 1);
+                    }
+                    Shelf::Person => {
+                        let mut filled = empty_person_book();
+                        fill_person(&book, &mut filled);
+                        before.post_person(&filled, -1);
+                        after.post_person(&filled, 1);
+                    }
+                    Shelf::Transfer => {}
+                }
+            }
+        }
+        after.absorb(before);
+        settling.poster = Some(after);
     }
 
     /// A transfer is passed on to the region or subsidy that it counts for as soon as it is settled.
@@ -431,10 +470,11 @@ impl Subjects {
         for ((topic, lane), count) in settling.redelivered {
             outcomes.push(Outcome::Redelivered { topic, lane, count });
         }
-        for ((topic, region, interval, date), (records, amount)) in settling.received {
+        for ((topic, region, lane, interval, date), (records, amount)) in settling.received {
             outcomes.push(Outcome::Received(Received {
                 topic,
                 region,
+                lane,
                 interval,
                 date,
                 records,
@@ -514,17 +554,17 @@ impl Settling {
             _ => {}
         }
         if let Some(live) = live {
-            let topic = fact.kind().topic();
+            let (topic, lane) = (fact.kind().topic(), lane(fact.position()));
             let interval = live
                 .closed_at
-                .get(&(topic, fact.region()))
+                .get(&(topic, fact.region(), lane))
                 .map_or(0, |closes| {
                     u32::try_from(closes.partition_point(|close| *close < fact.position()))
                         .expect("fewer than 2^32 closes")
                 });
             let received = self
                 .received
-                .entry((topic, fact.region(), interval, fact.date()))
+                .entry((topic, fact.region(), lane, interval, fact.date()))
                 .or_default();
             received.0 += sign;
             received.1 += amount(fact.amount_field().unwrap_or_default());

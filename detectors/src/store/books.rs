@@ -134,6 +134,14 @@ impl<'a> Settled<'a> {
         self.chain.iter().map(move |address| log.get(*address))
     }
 
+    /// The name of a fact's item; nothing if it is of none.
+    pub fn item_if_any(&self, fact: Packed<'a>) -> &'a str {
+        match fact.kind() {
+            Kind::Payout | Kind::PayoutReversal => self.item(fact),
+            _ => "",
+        }
+    }
+
     /// The name of a fact's item.
     #[inline]
     pub fn item(&self, fact: Packed<'a>) -> &'a str {
@@ -208,8 +216,39 @@ impl Books {
 
     /// The facts that a book had when it was last settled; `None` if nothing came since then.
     pub fn before_news(&mut self, shelf: Shelf, number: u32) -> Option<Settled<'_>> {
+        let (_, head) = self.head(shelf, number);
+        // What is new is at the end of the chain.
+        if head.is_none() || self.log.get(head).is_counted() {
+            return None;
+        }
+        Some(self.counted(shelf, number))
+    }
+
+    /// The facts that count of a book that is settled, or was before news came.
+    pub fn counted(&mut self, shelf: Shelf, number: u32) -> Settled<'_> {
+        let (key, head) = self.head(shelf, number);
+        let chain = &mut self.bench.chain;
+        chain.clear();
+        let mut address = head;
+        while !address.is_none() {
+            if self.log.get(address).is_counted() {
+                chain.push(address);
+            }
+            address = self.log.before(address);
+        }
+        chain.reverse();
+        Settled {
+            key,
+            chain,
+            log: &self.log,
+            items: &self.items,
+        }
+    }
+
+    /// The key of a book, and the fact that came last.
+    fn head(&self, shelf: Shelf, number: u32) -> (u128, Address) {
         let at = number as usize;
-        let (key, head) = match shelf {
+        match shelf {
             Shelf::Person => (
                 u128::from(self.persons.keys[at]),
                 self.persons.heads[at].last,
@@ -219,27 +258,7 @@ impl Books {
                 u128::from(self.transfers.keys[at]),
                 self.transfers.heads[at].last,
             ),
-        };
-        let chain = &mut self.bench.chain;
-        chain.clear();
-        // What is new is at the end of the chain.
-        if head.is_none() || self.log.get(head).is_counted() {
-            return None;
         }
-        let mut address = head;
-        while !address.is_none() {
-            if self.log.get(address).is_counted() {
-                chain.push(address);
-            }
-            address = self.log.before(address);
-        }
-        chain.reverse();
-        Some(Settled {
-            key,
-            chain,
-            log: &self.log,
-            items: &self.items,
-        })
     }
 
     /// Settles a book: tells `newcomer` what became of each fact that was put since the last time,
@@ -392,13 +411,15 @@ fn drop_repeated(
             let fact = log.get(chain[*at as usize]);
             let item = item_name(items, fact);
             let same = fact.says_the_same(first);
-            // A counted fact that loses to an uncounted one of the same content: its acceptance
-            // passes on to the earlier record, and the two change places.
+            // A counted fact that loses to an uncounted one: its acceptance passes on to the earlier
+            // record, so that what is counted where does not depend on which of them came first.
             match (fact.is_counted(), same) {
                 (false, true) => newcomer(Newcomer::Redelivered(fact), item),
                 (false, false) => newcomer(Newcomer::Conflicting(fact), item),
                 (true, true) => {
-                    newcomer(Newcomer::Redelivered(first), item);
+                    newcomer(Newcomer::Retracted(fact), item);
+                    newcomer(Newcomer::Redelivered(fact), item);
+                    newcomer(Newcomer::Accepted(first), item);
                     counted.push(chain[group[0] as usize]);
                 }
                 (true, false) => {

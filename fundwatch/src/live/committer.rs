@@ -144,6 +144,7 @@ impl Committer {
             self.routing = reload.routing.clone();
             self.watch
                 .renew(Arc::clone(&reload.policy), reload.close_within);
+            self.fund.renew(Arc::clone(&reload.policy));
         }
         self.watch.watch(&mut outcomes);
         self.fund.watch(&mut outcomes);

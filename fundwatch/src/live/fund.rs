@@ -40,6 +40,14 @@ impl FundWatch {
         }
     }
 
+    /// From now on the ledger goes by another policy, and everything is judged anew.
+    pub fn renew(&mut self, policy: Arc<Policy>) {
+        self.ledger.renew(policy);
+        self.breaches.forget_all();
+        self.judged = None;
+        self.has_news = true;
+    }
+
     /// Takes the postings out of what came of an epoch, and adds what is to be said of indicators.
     pub fn watch(&mut self, outcomes: &mut Vec<Outcome>) {
         outcomes.retain_mut(|outcome| match outcome {

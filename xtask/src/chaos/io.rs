@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use acceptance::binary::ID_KEY;
 use acceptance::history::History;
@@ -21,32 +22,48 @@ const OUTPUT_CALLS_MAX: u32 = 8;
 /// What is made to fail, and what must follow.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
-    /// The system call, with which only the store's files are written.
+    /// The system call.
     pub call: &'static str,
     /// How it fails.
     pub error: &'static str,
+    /// Only where it concerns the segments of the state; else it is a call with which only store and state are written.
+    pub is_of_segments: bool,
     /// The process has to end: what was written last is in doubt.
     pub is_fatal: bool,
 }
 
-/// Every fault of the store's disk.
-pub const FAULTS: [Fault; 3] = [
+const fn fault(call: &'static str, error: &'static str, is_of_segments: bool) -> Fault {
     Fault {
-        call: "fsync",
-        error: "EIO",
-        is_fatal: true,
-    },
-    Fault {
-        call: "pwrite64",
-        error: "ENOSPC",
-        is_fatal: false,
-    },
-    Fault {
-        call: "pwrite64",
-        error: "EIO",
-        is_fatal: true,
-    },
+        call,
+        error,
+        is_of_segments,
+        is_fatal: error.len() == EIO.len(),
+    }
+}
+
+const EIO: &str = "EIO";
+const ENOSPC: &str = "ENOSPC";
+
+/// The commits and checkpoints of the store, and what is synced of the state when a segment is made.
+pub const FSYNC: Fault = fault("fsync", EIO, false);
+/// The store is written, on a disk that is full.
+pub const STORE_FULL: Fault = fault("pwrite64", ENOSPC, false);
+
+/// Every fault of the disk with store and state.
+pub const FAULTS: [Fault; 7] = [
+    FSYNC,
+    STORE_FULL,
+    fault("pwrite64", EIO, false),
+    // The state: before each commit, when a segment is put in its place, and frame by frame.
+    fault("fdatasync", EIO, false),
+    fault("rename", EIO, true),
+    fault("write", ENOSPC, true),
+    fault("write", EIO, true),
 ];
+/// As many segments a run has at most, in one start.
+const SEGMENTS_MAX: u32 = 60;
+/// Once a disk has failed, the process ends within this.
+const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Goes through the calls of one run, each `step`-th, and at most so many of each fault.
 pub fn all(world: &World, seed: u64, step: u32, most: u32) -> Result<String> {
@@ -77,8 +94,14 @@ pub fn all(world: &World, seed: u64, step: u32, most: u32) -> Result<String> {
             fault.call
         );
         lines.push(format!(
-            "{} {}: {count} runs, ended by it {ends}",
-            fault.call, fault.error
+            "{} {}{}: {count} runs, ended by it {ends}",
+            fault.call,
+            fault.error,
+            if fault.is_of_segments {
+                " (segments)"
+            } else {
+                ""
+            }
         ));
     }
     lines.push(outputs(&world.armed, None)?);
@@ -114,8 +137,13 @@ fn faulty(run: &mut Run<'_>, fault: Fault, n: u32, bug: Option<&str>) -> Result<
         bug: bug.map(str::to_owned),
         ..Arms::default()
     };
+    let segments = match fault.is_of_segments {
+        true => run.segments(SEGMENTS_MAX),
+        false => Vec::new(),
+    };
     let injected = Arms {
         inject: Some(format!("{}:error={}:when={n}", fault.call, fault.error)),
+        inject_at: segments,
         ..unarmed.clone()
     };
     run.send(0)?;
@@ -141,11 +169,20 @@ fn faulty(run: &mut Run<'_>, fault: Fault, n: u32, bug: Option<&str>) -> Result<
         "it ended without a reason"
     );
     run.judge()?;
-    // A commit whose fsync failed may succeed when it is tried again, and be lost all the same.
-    ensure!(
-        !fault.is_fatal || !run.has_gone_on_after_a_failed_commit(),
-        "a commit failed, and the daemon went on"
-    );
+    // What was written last is in doubt, and may be lost although it succeeds when it is tried again: the process has to
+    // end, whatever it was that failed, a commit, a checkpoint or a segment.
+    if fault.is_fatal && !has_ended && run.has_call_failed() {
+        let deadline = Instant::now() + ENDS_WITHIN;
+        while daemon.ended().is_none() {
+            ensure!(
+                Instant::now() < deadline,
+                "a disk failed, and the daemon went on: {}",
+                run.failed_call()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        has_ended = true;
+    }
     Ok(Felt {
         failed: run.has_call_failed(),
         ended: has_ended,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
-use faults::POINTS;
+use faults::{After, POINTS, TEAR};
 
 use super::run::{Arms, KILLED, Run, SOON, Waited};
 use super::script::{Dice, Script};
@@ -84,18 +84,37 @@ fn kill(run: &mut Run<'_>, point: &str, first_hit: bool, bug: Option<&str>) -> R
         bug: bug.map(str::to_owned),
         ..Arms::default()
     };
+    let after = POINTS
+        .iter()
+        .find(|known| known.name == point)
+        .map_or(After::Nothing, |known| known.after);
+    let fail_points = match after {
+        After::TornFrame => format!("{TEAR}={}*off->1*return;{point}=return(kill)", hit - 1),
+        _ => format!("{point}={}*off->return(kill)", hit - 1),
+    };
     let armed = Arms {
-        fail_points: Some(format!("{point}={}*off->return(kill)", hit - 1)),
+        fail_points: Some(fail_points),
         ..unarmed.clone()
     };
     let mut reached = Reached::No;
 
     run.send(0)?;
-    if is_second {
+    let needs_state = matches!(after, After::EarlierRun | After::DamagedState);
+    if is_second || needs_state {
         let mut daemon = run.start(&unarmed)?;
-        std::thread::sleep(std::time::Duration::from_millis(dice.below(400)));
+        if needs_state {
+            ensure!(
+                run.settle(&mut daemon, SOON)? == Waited::Settled,
+                "it ended without a reason"
+            );
+        } else {
+            std::thread::sleep(std::time::Duration::from_millis(dice.below(400)));
+        }
         daemon.kill();
         run.look_after_end()?;
+        if after == After::DamagedState {
+            run.damage_state(&mut dice)?;
+        }
     }
     let mut daemon = run.start(&armed)?;
     for batch in 1..BATCHES {

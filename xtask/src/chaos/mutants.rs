@@ -37,8 +37,8 @@ fn trial(bug: &str) -> Result<Trial> {
         "conflict-unheard" => Trial::Kill("stop.committed"),
         "redelivery-counted-as-accepted" => Trial::Kill("stop.committed"),
         "order-of-arrival" => Trial::Determinism,
-        "disk-error-ignored" => Trial::Store(io::FAULTS[0]),
-        "full-disk-skips-epoch" => Trial::Store(io::FAULTS[1]),
+        "disk-error-ignored" => Trial::Store(io::FSYNC),
+        "full-disk-skips-epoch" => Trial::Store(io::STORE_FULL),
         "output-in-place" => Trial::Outputs,
         "refusal-is-for-good" => Trial::Smtp,
         "lost-answer-is-success" => Trial::Smtp,
@@ -73,6 +73,24 @@ pub fn all(world: &World, only: Option<&str>) -> Result<String> {
     ))
 }
 
+/// What a bug must be seen by: these words are in what the judge says. Any of them will do; with none, anything does. A bug
+/// that shows in another way is not what it was planted for, and does not count.
+fn proof(bug: &str) -> &'static [&'static str] {
+    match bug {
+        // What the epoch that was left out had is missing, although later ones are committed.
+        "full-disk-skips-epoch" => &[
+            "the alerts",
+            "the counts",
+            "the dead letters",
+            "offsets lead the counts",
+        ],
+        // The same mail came under two names.
+        "message-id-of-attempt" => &["a mail that nobody sent"],
+        "disk-error-ignored" => &["a disk failed, and the daemon went on"],
+        _ => &[],
+    }
+}
+
 /// The first seed with which the bug shows, and the first line of what it shows.
 fn seen(world: &World, bug: &str) -> Result<Option<(u64, String)>> {
     let trial = trial(bug)?;
@@ -84,7 +102,7 @@ fn seen(world: &World, bug: &str) -> Result<Option<(u64, String)>> {
             Trial::Store(fault) => {
                 let n = match fault.call {
                     "fsync" => seed + 4,
-                    _ => 9 * seed + 20,
+                    _ => 4 * seed + 12,
                 };
                 let n = u32::try_from(n)?;
                 io::store(world, seed, *fault, n, planted).map(drop)
@@ -94,6 +112,14 @@ fn seen(world: &World, bug: &str) -> Result<Option<(u64, String)>> {
             Trial::Smtp => smtp::all(world, seed..seed + 1, planted).map(drop),
         };
         if let Err(error) = shown {
+            let (said, proof) = (format!("{error:#}"), proof(bug));
+            if !proof.is_empty() && !proof.iter().any(|words| said.contains(words)) {
+                crate::say(&format!(
+                    "{bug}, seed {seed}: fails in another way: {}",
+                    error.root_cause()
+                ));
+                continue;
+            }
             let how = error.root_cause().to_string();
             return Ok(Some((
                 seed,

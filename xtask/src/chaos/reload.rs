@@ -71,6 +71,19 @@ fn once(run: &mut Run<'_>) -> Result<(u64, i64)> {
             "fundwatch_config_last_reload_successful {}",
             u8::from(is_good)
         );
+        wait_until("the operator is told", || {
+            told_to_operator(run).is_ok_and(|told| told == change + 1)
+        })?;
+        let words = if is_good {
+            "were read anew and taken"
+        } else {
+            "It was not taken"
+        };
+        let mails = run.world.mails_to(&run.operator)?;
+        ensure!(
+            mails.last().is_some_and(|mail| mail.data.contains(words)),
+            "the operator is told something else than: {words}"
+        );
         // The page is a little old at times.
         wait_until("the metric says so", || {
             daemon::get(run.http_port(), "/metrics").is_ok_and(|page| page.body.contains(&shown))
@@ -152,6 +165,11 @@ fn with_entry(policy: &str, from: &str, dice: &mut Dice) -> String {
         }
     }
     format!("{}\n{entry}", kept.concat())
+}
+
+/// How many mails the operator has.
+fn told_to_operator(run: &Run<'_>) -> Result<usize> {
+    Ok(run.world.mails_to(&run.operator)?.len())
 }
 
 /// The period and the words of each telling, in order.

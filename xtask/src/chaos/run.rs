@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-use super::script::{Script, Sent};
+use super::script::{Dice, Script, Sent};
 use super::world::World;
 
 /// For anything that a machine with much else to do still manages.
@@ -21,6 +21,9 @@ pub const SOON: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(30);
 /// How a process says that it was ended by SIGKILL.
 pub const KILLED: i32 = 128 + 9;
+
+/// Small, so that a run fills many segments.
+const SEGMENT_BYTES: &str = "4096";
 
 const CONFIG: &str = r#"
 policy = "policy.toml"
@@ -53,6 +56,10 @@ per_hour_max = 100000
 
 [[mail.recipients]]
 address = "@RECIPIENT@"
+
+[[mail.operators]]
+address = "@OPERATOR@"
+language = "en"
 "#;
 
 /// The topics that are written.
@@ -69,6 +76,8 @@ pub struct Arms {
     pub bug: Option<String>,
     /// What strace is to make fail, e.g. `fsync:error=EIO:when=3`.
     pub inject: Option<String>,
+    /// Only where it concerns these files; none: wherever it is made.
+    pub inject_at: Vec<PathBuf>,
     /// The program as it is shipped, rather than the one with fail points.
     pub is_plain: bool,
 }
@@ -94,6 +103,8 @@ pub struct Run<'a> {
     pub under_way_at_ends: BTreeMap<String, usize>,
     /// Who gets the mails.
     pub recipient: String,
+    /// Who is told of the program itself.
+    pub operator: String,
     /// The mail server refuses some mails for good.
     pub may_be_refused: bool,
     prefix: String,
@@ -125,6 +136,7 @@ impl<'a> Run<'a> {
             under_way_at_ends: BTreeMap::new(),
             may_be_refused: false,
             recipient: format!("office-{number}@fund.example.org"),
+            operator: format!("operator-{number}@fund.example.org"),
             prefix: format!("run-{number}."),
             folder,
             store,
@@ -138,7 +150,8 @@ impl<'a> Run<'a> {
             .replace("@PREFIX@", &run.prefix)
             .replace("@HTTP@", &run.http_port.to_string())
             .replace("@SMTP@", &world.mail.port().to_string())
-            .replace("@RECIPIENT@", &run.recipient);
+            .replace("@RECIPIENT@", &run.recipient)
+            .replace("@OPERATOR@", &run.operator);
         std::fs::write(run.path("fundwatch.toml"), config)?;
         std::fs::write(run.path("policy.toml"), &run.script.policy)?;
         let names = run.topics();
@@ -172,32 +185,52 @@ impl<'a> Run<'a> {
         self.folder.path().join(name)
     }
 
+    /// Flips a bit of one of the state's segments.
+    pub fn damage_state(&self, dice: &mut Dice) -> Result<()> {
+        let mut segments: Vec<PathBuf> = std::fs::read_dir(self.store.with_extension("state"))?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()?;
+        segments.retain(|path| path.extension().is_some_and(|ending| ending == "log"));
+        segments.sort();
+        ensure!(!segments.is_empty(), "the daemon has left no state");
+        let segment = &segments[usize::try_from(dice.below(segments.len() as u64))?];
+        let mut bytes = std::fs::read(segment)?;
+        let at = usize::try_from(dice.below(bytes.len() as u64))?;
+        bytes[at] ^= 1 << dice.below(8);
+        Ok(std::fs::write(segment, bytes)?)
+    }
+
     /// What the daemons have said.
     pub fn words(&self) -> String {
         std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
     }
 
-    /// Whether any call failed on purpose.
+    /// Whether any call failed on purpose, of those that may not fail: SQLite does without a folder's fsync.
     pub fn has_call_failed(&self) -> bool {
-        std::fs::read_to_string(self.path("strace.log"))
-            .is_ok_and(|calls| calls.contains("(INJECTED)"))
+        !self.failed_call().is_empty()
     }
 
-    /// Whether a thread whose commit failed on purpose went on committing. A connection that is closed looks through its
-    /// log once more: that is no commit.
-    pub fn has_gone_on_after_a_failed_commit(&self) -> bool {
-        const OF_CLOSING_MAX: u32 = 2;
+    /// The call that failed on purpose, as strace has it.
+    pub fn failed_call(&self) -> String {
+        let folder = format!(
+            "<{}>",
+            self.store.parent().unwrap_or(Path::new("/")).display()
+        );
         let calls = std::fs::read_to_string(self.path("strace.log")).unwrap_or_default();
-        let mut since_failed: BTreeMap<&str, u32> = BTreeMap::new();
-        for call in calls.lines().filter(|call| call.contains("-wal>")) {
-            let thread = call.split(' ').next().unwrap_or_default();
-            if call.contains("(INJECTED)") {
-                since_failed.insert(thread, 0);
-            } else if let Some(since) = since_failed.get_mut(thread) {
-                *since += 1;
-            }
-        }
-        since_failed.values().any(|since| *since > OF_CLOSING_MAX)
+        let failed = calls
+            .lines()
+            .find(|call| call.contains("(INJECTED)") && !call.contains(&folder));
+        failed.unwrap_or_default().to_owned()
+    }
+
+    /// The files of the state that a run makes, and as which they begin.
+    pub fn segments(&self, count: u32) -> Vec<PathBuf> {
+        let folder = self.store.with_extension("state");
+        let of = |number: u32| {
+            let name = format!("facts-{number:08}.log");
+            [folder.join(format!("{name}.half")), folder.join(name)]
+        };
+        (1..=count).flat_map(of).collect()
     }
 
     /// Sends the batch of this number.
@@ -235,6 +268,10 @@ impl<'a> Run<'a> {
             words.push(format!("trace={call}").into());
             words.push("-e".into());
             words.push(format!("inject={inject}").into());
+            for path in &arms.inject_at {
+                words.push("-P".into());
+                words.push(path.into());
+            }
         }
         words.push(program.into());
         words.extend(["run", "--config"].map(OsString::from));
@@ -243,7 +280,8 @@ impl<'a> Run<'a> {
         command
             .args(&words[1..])
             .env("FUNDWATCH_ID_KEY", ID_KEY)
-            .env("FUNDWATCH_PATIENCE_MS", "200");
+            .env("FUNDWATCH_PATIENCE_MS", "200")
+            .env("FUNDWATCH_SEGMENT_BYTES", SEGMENT_BYTES);
         if let Some(points) = &arms.fail_points {
             command.env("FAILPOINTS", points);
         }
@@ -266,11 +304,11 @@ impl<'a> Run<'a> {
             }
             if deadline < Instant::now() {
                 bail!(
-                    "not settled after {} s: committed {:?} of {:?}, {:?} not told",
+                    "not settled after {} s: committed {:?} of {:?}, not told {:?}",
                     limit.as_secs(),
                     self.store().and_then(|store| store.offsets()),
                     self.ends(),
-                    self.store().and_then(|store| store.outbox())
+                    self.store().and_then(|store| store.waiting())
                 );
             }
             std::thread::sleep(LOOK_AGAIN);
@@ -409,6 +447,18 @@ impl Store {
                   + (SELECT count(*) FROM dead_letter WHERE pending = 1)
                   + (SELECT count(*) FROM notice)
                   + (SELECT count(*) FROM mail WHERE state IN ('pending', 'sending'))",
+        )
+    }
+
+    /// What waits to go out, by outbox, and why as far as that is known.
+    fn waiting(&self) -> Result<Vec<(String, String)>> {
+        self.rows(
+            "SELECT 'topic', CAST(history AS TEXT) FROM topic_outbox
+             UNION ALL SELECT 'dead letter', position FROM dead_letter WHERE pending = 1
+             UNION ALL SELECT 'notice', detector || ' ' || region || ' ' || severity || ' since ' || since FROM notice
+             UNION ALL SELECT 'mail ' || state, message_id || ' attempts ' || attempts || ' due ' || due
+                 || coalesce(' ' || last_error, '') FROM mail WHERE state IN ('pending', 'sending')",
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )
     }
 

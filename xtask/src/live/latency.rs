@@ -16,12 +16,12 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::stage::Stage;
+use super::stage::{Kept, Stage};
 use crate::report;
 
 const PREFIX: &str = "latency.";
 const ALERTS: &str = "latency.fund.alerts";
-const PAYOUTS: &str = "latency.agency.payout";
+const PAYOUTS: &str = "agency.payout";
 const REGION: &str = "341002";
 /// Between probes: no two share an epoch.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -29,7 +29,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const BEFORE: Duration = Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_secs(30);
 
-type Probes = ThreadedProducer<DefaultProducerContext>;
+/// Sends probes.
+pub type Probes = ThreadedProducer<DefaultProducerContext>;
 
 /// How long each probe took.
 pub struct Took(Vec<Duration>);
@@ -59,10 +60,10 @@ impl Took {
 pub fn measure(stage: &Stage, probes: u16, rate: u64) -> Result<Took> {
     report::progress(&format!("{probes} probes at {rate} records a second"));
     stage.create_topics(PREFIX)?;
-    let daemon = stage.run(PREFIX)?;
+    let daemon = stage.run(PREFIX, Kept::OnDisk)?;
     let producer: Probes = fast(stage.broker.client()).create()?;
     for probe in 0..probes {
-        send(&producer, &payout(probe, "first", "1200.00"))?;
+        send(&producer, PREFIX, &payout(probe, "first", "1200.00"))?;
     }
     producer.flush(LIMIT)?;
 
@@ -104,7 +105,7 @@ fn probe(producer: &Probes, probes: u16, arrivals: &Receiver<(Instant, Vec<u8>)>
     for probe in 0..probes {
         let due = Instant::now() + PAUSE;
         sent.insert(person(probe), Instant::now());
-        send(producer, &payout(probe, "second", "1200.00"))?;
+        send(producer, PREFIX, &payout(probe, "second", "1200.00"))?;
         thread::sleep(due.saturating_duration_since(Instant::now()));
     }
     let mut took = Vec::new();
@@ -140,7 +141,8 @@ fn alerts(stage: &Stage) -> Result<BaseConsumer> {
     Ok(consumer)
 }
 
-fn fast(mut config: ClientConfig) -> ClientConfig {
+/// Sends each record at once.
+pub fn fast(mut config: ClientConfig) -> ClientConfig {
     config
         .set("acks", "all")
         .set("linger.ms", "0")
@@ -148,15 +150,18 @@ fn fast(mut config: ClientConfig) -> ClientConfig {
     config
 }
 
-fn send(producer: &Probes, payout: &str) -> Result<()> {
-    let record = BaseRecord::to(PAYOUTS).key(REGION).payload(payout);
+/// Sends a payout to the topics whose names begin with `prefix`.
+pub fn send(producer: &Probes, prefix: &str, payout: &str) -> Result<()> {
+    let topic = format!("{prefix}{PAYOUTS}");
+    let record = BaseRecord::to(&topic).key(REGION).payload(payout);
     producer
         .send(record)
         .map_err(|(error, _)| error)
         .context("cannot send a probe")
 }
 
-fn payout(probe: u16, which: &str, amount: &str) -> String {
+/// A payout of a probe.
+pub fn payout(probe: u16, which: &str, amount: &str) -> String {
     let person = person(probe);
     format!(
         r#"{{"id":"probe-{probe}-{which}","type":"payout","region":"{REGION}","date":"2023-12-20","person":"{person}","period":"2023-12","item":"basic_pension","nature":"regular","amount":"{amount}"}}"#
@@ -164,7 +169,7 @@ fn payout(probe: u16, which: &str, amount: &str) -> String {
 }
 
 /// A person of the year 1930 whom no simulation knows.
-fn person(probe: u16) -> String {
+pub fn person(probe: u16) -> String {
     let body = format!("341099193001{:02}{:03}", probe / 1_000 + 1, probe % 1_000);
     let check = char::from(person_check(&body));
     format!("{body}{check}")

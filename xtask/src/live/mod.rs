@@ -5,6 +5,7 @@
 
 mod backlog;
 mod latency;
+mod recovery;
 mod stage;
 
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use stage::Stage;
 /// `cargo xtask live`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask live\n  cargo xtask live --records 1000000 --runs 1 --probes 100"
+    after_help = "Examples:\n  cargo xtask live\n  cargo xtask live --records 1000000 --runs 1 --probes 100\n  cargo xtask live --records 0 --probes 0 --recovery 10000000"
 )]
 pub struct Arguments {
     /// Records of the backlog; 0: leave that out.
@@ -34,6 +35,12 @@ pub struct Arguments {
     /// Records a second that flow meanwhile.
     #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
     rate: u64,
+    /// Payouts on disk when the daemon is killed and started again; 0: leave that out.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    recovery: u64,
+    /// How often it is killed.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+    kills: u16,
     /// The program to measure, instead of building it.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -46,12 +53,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     report::say(&report::machine(&root));
     let stage = Stage::set(&root, &program)?;
     if arguments.records > 0 {
-        let (records, runs) = backlog::measure(&stage, arguments.records, arguments.runs)?;
+        let backlog = backlog::measure(&stage, arguments.records, arguments.runs)?;
         report::say(&format!(
-            "| from Kafka, 2 workers | records/s, median | slowest to fastest |\n|---|---:|---:|\n| {} records, from the start of the process to the commit | {} | {} |\n",
-            grouped(records),
-            millions(runs.median()),
-            range(&runs),
+            "| from Kafka, 2 workers, {} records, from the start of the process to the commit | records/s, median | slowest to fastest |\n|---|---:|---:|\n| facts kept on disk | {} | {} |\n| not kept | {} | {} |\n",
+            grouped(backlog.records),
+            millions(backlog.kept.median()),
+            range(&backlog.kept),
+            millions(backlog.not_kept.median()),
+            range(&backlog.not_kept),
         ));
     }
     if arguments.probes > 0 {
@@ -63,6 +72,21 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             took.quantile(50).as_millis(),
             took.quantile(99).as_millis(),
             took.quantile(100).as_millis(),
+        ));
+    }
+    if arguments.recovery > 0 {
+        let recovery = recovery::measure(&stage, arguments.recovery, arguments.kills)?;
+        let took: Vec<String> = recovery
+            .took
+            .iter()
+            .map(|took| format!("{:.1}", took.as_secs_f64()))
+            .collect();
+        report::say(&format!(
+            "| killed with {} records, {} payouts among them, in {} MiB on disk | s |\n|---|---:|\n| from the start of the process to the alert that a record sent meanwhile decides | {} |\n",
+            grouped(recovery.records),
+            grouped(recovery.payouts),
+            recovery.state_bytes >> 20,
+            took.join(", "),
         ));
     }
     Ok(())

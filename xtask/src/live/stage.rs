@@ -29,6 +29,7 @@ policy = "@POLICY@"
 store = "fundwatch.sqlite"
 clock = "feeds"
 workers = 2
+keep_state = @KEEP@
 
 [kafka]
 bootstrap = "@BROKER@"
@@ -45,13 +46,24 @@ pub struct Stage {
     policy: PathBuf,
 }
 
-/// The daemon at work, with an empty store.
+/// Whether the daemon keeps the facts on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    OnDisk,
+    Not,
+}
+
+/// The daemon at work.
 pub struct Running {
     process: Process,
-    http_port: u16,
     pub started: Instant,
-    /// Configuration, store and log.
-    _folder: TempDir,
+    place: Place,
+}
+
+/// Configuration, store, state and log of a daemon.
+pub struct Place {
+    folder: TempDir,
+    http_port: u16,
 }
 
 impl Stage {
@@ -91,14 +103,19 @@ impl Stage {
     pub fn records(&self, prefix: &str) -> Result<u64> {
         let mut records = 0;
         for feed in FEEDS {
-            let ends = self.broker.ends(&format!("{prefix}{feed}"))?;
-            records += ends.iter().map(|end| end.unsigned_abs()).sum::<u64>();
+            records += self.records_of(prefix, feed)?;
         }
         Ok(records)
     }
 
-    /// Starts the daemon.
-    pub fn run(&self, prefix: &str) -> Result<Running> {
+    /// Records on a feed.
+    pub fn records_of(&self, prefix: &str, feed: &str) -> Result<u64> {
+        let ends = self.broker.ends(&format!("{prefix}{feed}"))?;
+        Ok(ends.iter().map(|end| end.unsigned_abs()).sum())
+    }
+
+    /// Starts the daemon with an empty store.
+    pub fn run(&self, prefix: &str, kept: Kept) -> Result<Running> {
         let folder = TempDir::with_prefix("fundwatch-live-")?;
         let http_port = peer::free_port()?;
         let config = folder.path().join("fundwatch.toml");
@@ -108,19 +125,24 @@ impl Stage {
                 .replace("@POLICY@", &self.policy.to_string_lossy())
                 .replace("@BROKER@", &self.broker.bootstrap())
                 .replace("@PREFIX@", prefix)
+                .replace("@KEEP@", &(kept == Kept::OnDisk).to_string())
                 .replace("@HTTP@", &http_port.to_string()),
         )?;
+        self.run_again(Place { folder, http_port })
+    }
+
+    /// Starts the daemon with what another has left behind.
+    pub fn run_again(&self, place: Place) -> Result<Running> {
         let mut command = self.command([OsStr::new("run"), OsStr::new("--config")]);
         command
-            .arg(&config)
+            .arg(place.folder.path().join("fundwatch.toml"))
             .env("FUNDWATCH_ID_KEY", "a key for benchmarks");
         let started = Instant::now();
-        let process = Process::start(&command, &folder.path().join("daemon.log"))?;
+        let process = Process::start(&command, &place.folder.path().join("daemon.log"))?;
         Ok(Running {
             process,
-            http_port,
             started,
-            _folder: folder,
+            place,
         })
     }
 
@@ -136,7 +158,7 @@ impl Running {
     pub fn wait_until_committed(&mut self, records: u64) -> Result<()> {
         let deadline = Instant::now() + LIMIT;
         loop {
-            let page = daemon::get(self.http_port, "/metrics");
+            let page = daemon::get(self.place.http_port, "/metrics");
             let committed = page.map_or(0, |page| {
                 daemon::Metrics::parse(&page.body).sum("fundwatch_feed_records_total", &[])
             });
@@ -148,6 +170,21 @@ impl Running {
             }
             std::thread::sleep(LOOK);
         }
+    }
+
+    /// Bytes of the state on disk.
+    pub fn state_bytes(&self) -> Result<u64> {
+        let mut bytes = 0;
+        for entry in fs::read_dir(self.place.folder.path().join("fundwatch.state"))? {
+            bytes += entry?.metadata()?.len();
+        }
+        Ok(bytes)
+    }
+
+    /// Ends it as a loss of power would.
+    pub fn kill(mut self) -> Place {
+        self.process.kill();
+        self.place
     }
 
     /// Ends it in good order.
