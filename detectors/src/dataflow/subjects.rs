@@ -92,12 +92,15 @@ impl Alarm {
     }
 }
 
+/// A part of what was received: feed, region, partition, how many closes came before, and date.
+type Part = (Topic, RegionId, u16, u32, BusinessDate);
+
 /// What an epoch's settling brings, summed up.
 #[derive(Default)]
 struct Settling {
     redelivered: BTreeMap<(Topic, u16), u64>,
     receipts: HashMap<(RegionId, BusinessDate), (i64, Money, i64, Money)>,
-    received: BTreeMap<(Topic, RegionId, u16, u32, BusinessDate), (i64, Money)>,
+    received: BTreeMap<Part, (i64, Money)>,
     cause: Option<(u64, EvidenceId)>,
     /// `None` if the ledger is not told.
     poster: Option<Poster>,
