@@ -12,6 +12,7 @@ pub mod pace;
 mod sender;
 pub mod text;
 mod transport;
+mod trial;
 mod view;
 mod wording;
 mod words;
