@@ -38,6 +38,17 @@ impl Topic {
         }
     }
 
+    /// What it tells of, in Chinese, as officials know it.
+    pub const fn name_zh(self) -> &'static str {
+        match self {
+            Topic::AgencyPayout => "经办发放",
+            Topic::AgencyRoster => "待遇名册",
+            Topic::CivilDeath => "民政死亡",
+            Topic::TaxCollection => "税务征收",
+            Topic::TreasuryTransfer => "财政划拨",
+        }
+    }
+
     /// The topic of a name.
     pub fn parse(name: &str) -> Option<Topic> {
         Topic::ALL.into_iter().find(|topic| topic.as_str() == name)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use alerting::hook::WebhookConfig;
 use alerting::identity::AlertIdentity;
 use domain::Topic;
 use ingest::kafka::Connection;
@@ -37,16 +38,28 @@ pub fn run(arguments: &cli::Check) -> Result<(), Failure> {
         match Config::load(path) {
             Ok((config, loaded)) => {
                 say_policy(&config.policy, &loaded)?;
+                let loaded = Arc::new(loaded);
                 let checked = business_clock(&loaded)
                     .map(drop)
                     .and_then(|()| config.connection())
                     .and_then(|connection| options(&connection))
                     .and_then(|()| config.identity());
+                let told = [
+                    WebhookConfig::read_secrets(&config.webhooks),
+                    config
+                        .mail
+                        .try_mails(&loaded)
+                        .map(drop)
+                        .map_err(|errors| errors.0),
+                ];
+                let said = faults.len();
+                faults.extend(told.into_iter().filter_map(Result::err).flatten());
                 match checked {
-                    Ok(identity) => say_config(path, &identity)?,
+                    Ok(identity) if faults.len() == said => say_config(path, &identity)?,
+                    Ok(_) => {}
                     Err(errors) => faults.push(errors.to_string()),
                 }
-                policy = policy.or(Some(loaded));
+                policy = policy.or_else(|| Arc::into_inner(loaded));
             }
             Err(errors) => faults.push(errors.to_string()),
         }
@@ -149,4 +162,82 @@ fn feeds(folder: &Path, policy: &Policy) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// What `check` says of a configuration with this at its end.
+    fn check(more: &str) -> Result<(), Failure> {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = include_str!("../../tests/cases/01-under-declared/policy.toml");
+        fs::write(folder.path().join("policy.toml"), policy).unwrap();
+        fs::write(folder.path().join("short"), "too short\n").unwrap();
+        fs::write(folder.path().join("long"), "f".repeat(64)).unwrap();
+        let least = "policy = \"policy.toml\"\nstore = \"fundwatch.sqlite\"\n\
+                     [kafka]\nbootstrap = \"localhost:9092\"\n";
+        let path = folder.path().join("fundwatch.toml");
+        fs::write(&path, format!("{least}{more}")).unwrap();
+        run(&cli::Check {
+            policy: None,
+            config: Some(path),
+            feeds: None,
+        })
+    }
+
+    fn hook(name: &str, secret: &str) -> String {
+        format!("[[webhooks]]\nname = \"{name}\"\nurl = \"https://example.org/\"\n{secret}\n")
+    }
+
+    const MAIL: &str = "[mail]\ntransport = \"smtp\"\nhost = \"127.0.0.1\"\ntls = \"none\"\n\
+                        from = \"fund@example.org\"\n";
+
+    #[test]
+    fn secrets_are_read_and_what_is_not_there_is_named() {
+        assert!(check(&hook("a", "secret_file = \"long\"")).is_ok());
+        let hooks = [
+            hook("a", "secret_file = \"nowhere\""),
+            hook("b", "secret_env = \"FUNDWATCH_NO_SUCH_VARIABLE\""),
+            hook("c", "secret_file = \"short\""),
+        ];
+        let password = format!("{MAIL}username = \"u\"\npassword_file = \"nowhere\"\n");
+        let Err(Failure::Usage(words)) = check(&format!("{}{password}", hooks.concat())) else {
+            panic!("nothing is said");
+        };
+        for (key, what) in [
+            ("webhooks[0].secret_file: `", "nowhere`: No such file"),
+            (
+                "webhooks[1].secret_env: `FUNDWATCH_NO_SUCH_VARIABLE`: ",
+                "not found",
+            ),
+            ("webhooks[2].secret_file: ", "fewer than"),
+            ("mail.password_file: `", "nowhere`: No such file"),
+        ] {
+            let line = words.lines().find(|line| line.starts_with(key));
+            assert!(
+                line.is_some_and(|line| line.contains(what)),
+                "{key} in\n{words}"
+            );
+        }
+        assert_eq!(words.lines().count(), 4, "{words}");
+    }
+
+    /// A recipient without a language is written to in Chinese; one whose address holds a line end is none.
+    #[test]
+    fn mails_are_tried_on_every_recipient() {
+        let recipient =
+            |address: &str| format!("{MAIL}[[mail.recipients]]\naddress = \"{address}\"\n");
+        assert!(check(&recipient("li@example.org")).is_ok());
+        let forged = recipient("li@example.org\\r\\nBcc: thief@example.net");
+        let Err(Failure::Usage(words)) = check(&forged) else {
+            panic!("nothing is said");
+        };
+        assert!(
+            words.contains("mail.recipients[0].address: is no mail address"),
+            "{words}"
+        );
+    }
 }

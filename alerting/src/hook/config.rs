@@ -145,6 +145,23 @@ impl WebhookConfig {
         }
     }
 
+    /// Reads every secret, as the daemon does when it starts.
+    ///
+    /// # Errors
+    /// What is wrong with them, each with its key.
+    pub fn read_secrets(all: &[WebhookConfig]) -> Result<(), Vec<String>> {
+        let read = |(at, one): (usize, &WebhookConfig)| {
+            let error = one.secret().err()?;
+            Some(format!("webhooks[{at}].{error}"))
+        };
+        let errors: Vec<String> = all.iter().enumerate().filter_map(read).collect();
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
+    }
+
     /// Reads the secret.
     ///
     /// # Errors
@@ -161,8 +178,13 @@ impl WebhookConfig {
             (None, None) => return Err("secret_file: missing".to_owned()),
         };
         if secret.len() < SECRET_BYTES_MIN {
+            let key = if self.secret_file.is_some() {
+                "secret_file"
+            } else {
+                "secret_env"
+            };
             return Err(format!(
-                "the secret has fewer than {SECRET_BYTES_MIN} bytes: make one with `openssl rand -hex 32`"
+                "{key}: the secret has fewer than {SECRET_BYTES_MIN} bytes: make one with `openssl rand -hex 32`"
             ));
         }
         Ok(secret.into_bytes())

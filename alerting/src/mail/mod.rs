@@ -13,6 +13,7 @@ pub mod pace;
 mod sender;
 pub mod text;
 mod transport;
+mod trial;
 mod view;
 mod wording;
 mod words;

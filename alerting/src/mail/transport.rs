@@ -83,9 +83,10 @@ fn server(config: &MailConfig) -> Result<Server, MailConfigErrors> {
         Tls::Required | Tls::Implicit => {
             let mut builder = TlsParameters::builder(config.host.clone());
             if let Some(path) = &config.ca_file {
-                let pem = std::fs::read(path).map_err(|error| wrong("ca_file", &error))?;
-                let certificate =
-                    Certificate::from_pem(&pem).map_err(|error| wrong("ca_file", &error))?;
+                let wrong =
+                    |error: &dyn std::fmt::Display| wrong("ca_file", &named(path.display(), error));
+                let pem = std::fs::read(path).map_err(|error| wrong(&error))?;
+                let certificate = Certificate::from_pem(&pem).map_err(|error| wrong(&error))?;
                 builder = builder.add_root_certificate(certificate);
             }
             Some(builder.build().map_err(|error| wrong("tls", &error))?)
@@ -94,12 +95,12 @@ fn server(config: &MailConfig) -> Result<Server, MailConfigErrors> {
     let password = match (&config.password_file, &config.password_env) {
         (Some(path), _) => Some(
             std::fs::read_to_string(path)
-                .map_err(|error| wrong("password_file", &error))?
+                .map_err(|error| wrong("password_file", &named(path.display(), &error)))?
                 .trim_end_matches(['\r', '\n'])
                 .to_owned(),
         ),
         (None, Some(name)) => {
-            Some(std::env::var(name).map_err(|error| wrong("password_env", &error))?)
+            Some(std::env::var(name).map_err(|error| wrong("password_env", &named(name, &error)))?)
         }
         (None, None) => None,
     };
@@ -120,6 +121,11 @@ fn server(config: &MailConfig) -> Result<Server, MailConfigErrors> {
         hello: ClientId::default(),
         patience: config.timeout(),
     })
+}
+
+/// What is wrong with a file or a variable.
+fn named(name: impl std::fmt::Display, error: &dyn std::fmt::Display) -> String {
+    format!("`{name}`: {error}")
 }
 
 /// One worker's way to the transport. Keeps a connection from mail to mail.

@@ -1,13 +1,13 @@
 //! A telling as a reader sees it: every text in the reader's language, cleaned, and without a full
 //! resident ID number.
 
-use domain::{Alert, Detector, Money, PersonId, Severity, State};
+use domain::{Alert, Detector, Indicator, Money, PersonId, Severity, State};
 use serde_json::Value;
 
 use super::arithmetic;
 use super::office::Office;
 use super::text::{clean, scrub};
-use super::words::{self, Labels, Put, Standing, Topic};
+use super::words::{self, Detail, Labels, Put, Standing, Topic};
 use crate::life::{self, EventKind, Trend};
 use crate::plan::MailKind;
 use crate::routing::Language;
@@ -46,6 +46,7 @@ pub struct Single {
     pub respond_by: Option<String>,
     /// What changed since the reader was last told.
     pub changes: Vec<Change>,
+    pub cause_label: &'static str,
     pub cause: Option<String>,
     pub arithmetic: Option<String>,
     pub details_label: &'static str,
@@ -63,7 +64,7 @@ pub struct Single {
 pub struct Fact {
     pub label: String,
     pub value: String,
-    /// A number, which stands on the right.
+    /// A number among numbers, which stands on the right.
     pub is_number: bool,
 }
 
@@ -105,8 +106,9 @@ pub struct Many {
     pub sections: Vec<Section>,
     /// How many are not shown.
     pub more: Option<String>,
-    /// What is to be done; of groups and failures of a region, which are one matter.
+    /// What is to be done, and by which rule; of groups and failures of a region, which are one matter.
     pub action: Option<&'static str>,
+    pub rule: Option<&'static str>,
     pub respond_by: Option<String>,
     pub link: Option<String>,
 }
@@ -152,6 +154,8 @@ struct Told<'a> {
     standing: Standing,
     cause: Option<&'a str>,
     region: &'a str,
+    item: Option<String>,
+    details: Vec<Detail>,
 }
 
 impl<'a> Told<'a> {
@@ -177,8 +181,27 @@ impl<'a> Told<'a> {
                 (_, State::Cleared) => Standing::Cleared,
             },
             cause: telling.cause.as_deref(),
-            region: office.region(&alert.region),
+            region: match is_of_pool(alert) {
+                true => office.pool(),
+                false => office.region(&alert.region),
+            },
+            item: alert
+                .item
+                .as_deref()
+                .map(|item| self::item(alert, item, language)),
+            details: details(alert, office, language),
         }
+    }
+
+    /// The subject, where it is not the region itself, which is named anyway.
+    fn who(&self) -> Option<String> {
+        (self.alert.subject != self.alert.region).then(|| who(self.alert))
+    }
+
+    /// The figure of an indicator that is beyond its threshold.
+    fn figure(&self) -> Option<String> {
+        let is_open = self.standing == Standing::Open;
+        is_open.then(|| figure(self.alert, self.language)).flatten()
     }
 
     /// What is or was at stake.
@@ -199,11 +222,12 @@ impl<'a> Told<'a> {
             who: &who(alert),
             region: self.region,
             period: &clean(alert.period.as_deref().unwrap_or("")),
-            item: &scrub(alert.item.as_deref().unwrap_or("")),
+            item: self.item.as_deref().unwrap_or(""),
             amount: &money(self.weight(), self.language),
             until: &until,
             what: &self.what(),
             by: &by,
+            details: &self.details,
         };
         self.topic.sentence(self.standing, &put, self.language)
     }
@@ -211,12 +235,23 @@ impl<'a> Told<'a> {
     /// Subject, region, period and item, and nothing of what was said of them.
     fn what(&self) -> String {
         let alert = self.alert;
-        let mut parts = vec![self.region.to_owned()];
+        let mut parts = Vec::new();
+        let about = match self.who() {
+            Some(who) => {
+                parts.push(self.region.to_owned());
+                match self.language {
+                    Language::Zh => format!(" {who}"),
+                    Language::En => who,
+                }
+            }
+            None => self.region.to_owned(),
+        };
         parts.extend(alert.period.as_deref().map(clean));
-        parts.extend(alert.item.as_deref().map(scrub));
+        parts.extend(self.item.clone());
         match self.language {
-            Language::Zh => format!(" {}（{}）", who(alert), parts.join("，")),
-            Language::En => format!("{} ({})", who(alert), parts.join(", ")),
+            _ if parts.is_empty() => about,
+            Language::Zh => format!("{about}（{}）", parts.join("，")),
+            Language::En => format!("{about} ({})", parts.join(", ")),
         }
     }
 
@@ -232,14 +267,21 @@ impl<'a> Told<'a> {
         };
         let name = self.topic.name(self.language);
         let short_id: String = self.alert.id.chars().take(8).collect();
-        let amount = match self.amount() {
-            None => String::new(),
-            Some(amount) => format!(" {}", short_money(amount, self.language)),
+        let figure = self
+            .figure()
+            .map_or(String::new(), |figure| format!(" {figure}"));
+        let amount = match (self.amount(), &self.item) {
+            // Of an indicator: which, and its value.
+            (_, Some(item)) if !figure.is_empty() => format!(" {item}{figure}"),
+            (Some(amount), _) => format!(" {}", short_money(amount, self.language)),
+            // Of a feed: which.
+            (None, Some(item)) if self.standing != Standing::Withdrawn => format!(" {item}"),
+            (None, _) => String::new(),
         };
         fit(
             |region, amount| format!("[{head}][{region}] {name}{amount} · #{short_id}"),
             self.region,
-            &amount,
+            [&amount, &figure],
         )
     }
 
@@ -250,12 +292,12 @@ impl<'a> Told<'a> {
     }
 
     fn speaks_of_money(&self) -> bool {
-        !matches!(
-            self.topic,
-            Topic::Plain(
-                Detector::SilentFeed | Detector::IncompleteFeed | Detector::IndicatorBreach
-            )
-        )
+        match self.topic {
+            Topic::Plain(Detector::SilentFeed | Detector::IncompleteFeed) => false,
+            // Of some indicators there is money between value and threshold.
+            Topic::Plain(Detector::IndicatorBreach) => self.weight().is_positive(),
+            _ => true,
+        }
     }
 
     fn state(&self) -> &'static str {
@@ -276,31 +318,37 @@ impl<'a> Told<'a> {
             facts.push(Fact::text(labels.severity, level));
         }
         let region = match self.language {
+            _ if is_of_pool(alert) => self.region.to_owned(),
             Language::Zh => format!("{}（{}）", self.region, clean(&alert.region)),
             Language::En => format!("{} ({})", self.region, clean(&alert.region)),
         };
         facts.push(Fact::text(labels.state, self.state().to_owned()));
         facts.push(Fact::text(labels.region, region));
-        facts.push(Fact::text(labels.subject, who(alert)));
+        if let Some(who) = self.who() {
+            facts.push(Fact::text(labels.subject, who));
+        }
         if let Some(period) = &alert.period {
             facts.push(Fact::text(labels.period, clean(period)));
         }
-        if let Some(item) = &alert.item {
-            facts.push(Fact::text(labels.item, scrub(item)));
+        if let Some(item) = &self.item {
+            facts.push(Fact::text(labels.item, item.clone()));
         }
         if withdrawn {
             if self.speaks_of_money() {
                 let told = money(self.weight(), self.language);
-                facts.push(Fact::number(labels.was_told, told));
+                facts.push(Fact::text(labels.was_told, told));
             }
             return facts;
         }
         if self.speaks_of_money() {
-            if self.standing == Standing::Open {
+            let is_open = self.standing == Standing::Open;
+            if is_open {
                 let amount = money(alert.amount, self.language);
-                facts.push(Fact::number(labels.amount, amount));
+                facts.push(Fact::text(labels.amount, amount));
             }
-            facts.push(Fact::number(labels.peak, money(alert.peak, self.language)));
+            if !is_open || alert.peak != alert.amount {
+                facts.push(Fact::text(labels.peak, money(alert.peak, self.language)));
+            }
         }
         facts.push(Fact::text(labels.since, alert.opened_on.to_string()));
         if let Some(date) = alert.cleared_on {
@@ -351,8 +399,18 @@ impl<'a> Told<'a> {
         if self.standing != Standing::Withdrawn {
             let level = |alert: &Alert| severity(alert.severity, self.language).to_owned();
             add(labels.severity, level(before), level(now));
+            let value = |alert: &Alert| figure(alert, self.language).unwrap_or_default();
+            add(
+                words::detail("value", self.language),
+                value(before),
+                value(now),
+            );
             let amount = |alert: &Alert| money(alert.amount, self.language);
-            add(labels.amount, amount(before), amount(now));
+            let label = match self.topic {
+                Topic::Plain(Detector::IncompleteFeed) => labels.difference,
+                _ => labels.amount,
+            };
+            add(label, amount(before), amount(now));
             let episodes = |alert: &Alert| alert.episodes.to_string();
             add(labels.episodes, episodes(before), episodes(now));
         }
@@ -398,13 +456,20 @@ pub fn single(telling: &Telling, office: &Office, language: Language) -> Single 
         sentence: told.sentence(),
         severity_class: told.severity_class(),
         badge: told.badge(),
-        amount: told.amount().map(|amount| short_money(amount, language)),
+        amount: match told.figure() {
+            Some(figure) => Some(figure),
+            None => told.amount().map(|amount| short_money(amount, language)),
+        },
         facts: told.facts(),
         rule: (!withdrawn).then(|| told.topic.rule(language)),
         policy: alert.policy.as_deref().filter(|_| !withdrawn).map(clean),
         action: told.topic.action(told.standing, language),
         respond_by: told.respond_by(telling, office),
         changes: told.changes(telling),
+        cause_label: match telling.kind {
+            EventKind::Raised => labels.raised_by,
+            _ => labels.cause,
+        },
         cause: telling.cause.as_deref().map(scrub),
         arithmetic: (!withdrawn)
             .then(|| arithmetic::line(alert, office, language))
@@ -414,7 +479,11 @@ pub fn single(telling: &Telling, office: &Office, language: Language) -> Single 
         } else {
             labels.details
         },
-        details: details(alert, office, language),
+        details: told
+            .details
+            .iter()
+            .map(|detail| Fact::text(&detail.label, detail.value.clone()))
+            .collect(),
         evidence_label: if withdrawn {
             labels.told_evidence
         } else {
@@ -473,6 +542,10 @@ pub fn many(digest: &Digest, office: &Office, language: Language) -> Many {
             .as_ref()
             .filter(|told| is_one_matter && told.standing == Standing::Open)
             .map(|told| told.topic.action(told.standing, language)),
+        rule: told
+            .as_ref()
+            .filter(|_| is_one_matter)
+            .map(|told| told.topic.rule(language)),
         respond_by: gravest
             .filter(|_| is_one_matter)
             .and_then(|telling| respond_by(gravity(telling), telling, office, language)),
@@ -638,11 +711,10 @@ fn sections(digest: &Digest, office: &Office, language: Language) -> Vec<Section
 fn line(told: &Told<'_>, telling: &Telling, office: &Office, labels: &Labels) -> Line {
     let alert = &telling.alert;
     // A region's own alerts name it once.
-    let who = (alert.subject != alert.region).then(|| who(alert));
     let parts = [
-        who,
+        told.who(),
         alert.period.as_deref().map(clean),
-        alert.item.as_deref().map(scrub),
+        told.item.clone(),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     Line {
@@ -654,9 +726,11 @@ fn line(told: &Told<'_>, telling: &Telling, office: &Office, labels: &Labels) ->
         place: told.region.to_owned(),
         name: told.topic.name(told.language),
         who: parts.join(" · "),
-        amount: told.amount().map_or("—".to_owned(), |amount| {
-            short_money(amount, told.language)
-        }),
+        amount: match (told.figure(), told.amount()) {
+            (Some(figure), _) => figure,
+            (None, Some(amount)) => short_money(amount, told.language),
+            (None, None) => "—".to_owned(),
+        },
         id: alert.id.chars().take(8).collect(),
         link: office.link(&alert.id),
     }
@@ -738,10 +812,55 @@ pub fn life(sign: &LifeSign, office: &Office, language: Language) -> Life {
             .iter()
             .map(|(topic, region, closed)| {
                 let region = office.region(region.as_str());
-                Fact::number(&clean(topic), format!("{closed} · {region}"))
+                Fact::number(&feed(topic, language), format!("{closed} · {region}"))
             })
             .collect(),
         link: office.link_to_all(),
+    }
+}
+
+/// The item of an alert in words: a feed, a day close of one, an indicator, or a benefit's item.
+fn item(alert: &Alert, item: &str, language: Language) -> String {
+    match Detector::parse(&alert.detector) {
+        Some(Detector::SilentFeed) => feed(item, language),
+        Some(Detector::IncompleteFeed) => match (item.split_once(':'), language) {
+            (Some((topic, close)), Language::Zh) => {
+                format!("{} 日结 {}", feed(topic, language), scrub(close))
+            }
+            (Some((topic, close)), Language::En) => {
+                format!("day close {} of {}", scrub(close), feed(topic, language))
+            }
+            (None, _) => scrub(item),
+        },
+        Some(Detector::IndicatorBreach) => {
+            let name = item.strip_prefix(OF_POOL).unwrap_or(item);
+            match (Indicator::parse(name), language) {
+                (Some(indicator), Language::Zh) => indicator.name_zh().to_owned(),
+                (Some(indicator), Language::En) => indicator.name_en().to_owned(),
+                (None, _) => scrub(item),
+            }
+        }
+        _ => match (words::item_zh(item), language) {
+            (Some(name), Language::Zh) => format!("{name} {}", scrub(item)),
+            _ => scrub(item),
+        },
+    }
+}
+
+/// What comes before the name of an indicator of the pool, whose code may be that of a region, too.
+const OF_POOL: &str = "pool.";
+
+/// Whether it is the pool that the alert is about.
+fn is_of_pool(alert: &Alert) -> bool {
+    let item = alert.item.as_deref().unwrap_or_default();
+    alert.detector == Detector::IndicatorBreach.as_str() && item.starts_with(OF_POOL)
+}
+
+/// A feed in words.
+fn feed(topic: &str, language: Language) -> String {
+    match (domain::Topic::parse(topic), language) {
+        (Some(known), Language::Zh) => format!("{} {topic}", known.name_zh()),
+        _ => scrub(topic),
     }
 }
 
@@ -807,16 +926,30 @@ fn severity_word(severity: Severity, language: Language) -> &'static str {
     }
 }
 
-fn details(alert: &Alert, office: &Office, language: Language) -> Vec<Fact> {
-    alert
+fn details(alert: &Alert, office: &Office, language: Language) -> Vec<Detail> {
+    let told = alert
         .details
         .iter()
-        .map(|(key, value)| Fact {
-            label: scrub(words::detail(key, language)),
-            value: detail(key, value, office, language),
-            is_number: value.is_number() || amount_of(value).is_some(),
-        })
-        .collect()
+        .filter(|(key, _)| !words::UNTOLD_DETAILS.contains(&key.as_str()));
+    told.map(|(key, value)| Detail {
+        key: key.clone(),
+        label: scrub(words::detail(key, language)),
+        value: measured(alert, key, language)
+            .unwrap_or_else(|| detail(key, value, office, language)),
+    })
+    .collect()
+}
+
+/// The value of an indicator, in its measure.
+fn figure(alert: &Alert, language: Language) -> Option<String> {
+    measured(alert, "value", language)
+}
+
+/// A detail that is told in the measure of the alert's indicator.
+fn measured(alert: &Alert, key: &str, language: Language) -> Option<String> {
+    let text = |key: &str| alert.details.get(key).and_then(Value::as_str);
+    let number = text(key).filter(|_| matches!(key, "value" | "threshold"))?;
+    Some(words::measured(&scrub(number), text("measure")?, language))
 }
 
 /// An amount is text with two decimals; other numbers are numbers.
@@ -874,10 +1007,10 @@ fn short_money(amount: Money, language: Language) -> String {
     }
 }
 
-/// A subject line that fits: the region's name is cut first, then the amount goes.
-fn fit(line: impl Fn(&str, &str) -> String, region: &str, amount: &str) -> String {
+/// A subject line that fits: the region's name is cut first, then the amount is the shorter one, then it goes.
+fn fit(line: impl Fn(&str, &str) -> String, region: &str, amounts: [&str; 2]) -> String {
     let length = |text: &str| text.chars().count();
-    for amount in [amount, ""] {
+    for amount in amounts.into_iter().chain([""]) {
         let over = length(&line(region, amount)).saturating_sub(SUBJECT_MAX);
         let room = length(region).saturating_sub(over);
         if over == 0 || room >= 4 {
@@ -928,11 +1061,15 @@ mod tests {
         let line =
             |region: &str, amount: &str| format!("[RED][{region}] arrears{amount} · #1a2b3c4d");
         let long = "乡".repeat(80);
-        let subject = fit(line, &long, " CNY 24,000.00");
+        let subject = fit(line, &long, [" CNY 24,000.00", ""]);
         assert_eq!(subject.chars().count(), SUBJECT_MAX);
         assert!(subject.ends_with("乡…] arrears CNY 24,000.00 · #1a2b3c4d"));
         let huge = format!(" CNY {}", "9".repeat(60));
-        assert!(fit(line, "屯溪区", &huge).ends_with("[屯溪区] arrears · #1a2b3c4d"));
-        assert_eq!(fit(line, "屯溪区", ""), "[RED][屯溪区] arrears · #1a2b3c4d");
+        assert!(fit(line, "屯溪区", [&huge, ""]).ends_with("[屯溪区] arrears · #1a2b3c4d"));
+        assert!(fit(line, "屯溪区", [&huge, " 2.9"]).ends_with("arrears 2.9 · #1a2b3c4d"));
+        assert_eq!(
+            fit(line, "屯溪区", ["", ""]),
+            "[RED][屯溪区] arrears · #1a2b3c4d"
+        );
     }
 }

@@ -148,8 +148,8 @@ static NUMBER_MATCH: Words = Words {
 static DUPLICATE_PAYOUT: Words = Words {
     zh: Wording {
         name: Detector::DuplicatePayout.name_zh(),
-        open: "人员 {who} {period} 的 {item} 发放了两次或以上，多发 {amount}。",
-        cleared: "人员 {who} {period} 的 {item} 曾重复发放，最高 {amount}，已于 {until} 解除。",
+        open: "人员 {who} {period} 的{item} 发放了两次或以上，多发 {amount}。",
+        cleared: "人员 {who} {period} 的{item} 曾重复发放，最高 {amount}，已于 {until} 解除。",
         rule: "同一人只保留一个养老保险关系，重复领取的应当退还（人社部规〔2016〕5号）。",
         action: "请经办机构核对各笔发放：退票重发、跨区县转移应有冲销；确属重复的，冲销或追回。",
         closing: NOTHING_LEFT_ZH,
@@ -171,8 +171,8 @@ static DUPLICATE_PAYOUT: Words = Words {
 static INCOMPLETE_FEED: Words = Words {
     zh: Wording {
         name: Detector::IncompleteFeed.name_zh(),
-        open: "{region} 的数据 {item} 与日结不符：收到的笔数或金额与报送单位所报的不一致。",
-        cleared: "{region} 的数据 {item} 曾与日结不符，已于 {until} 解除。",
+        open: "{region}的{item} 与收到的数据不符：日结报 {records_sent} 笔、{amount_sent}，收到 {records_received} 笔、{amount_received}。",
+        cleared: "{region}的{item} 曾与收到的数据不符，已于 {until} 解除。",
         rule: "各报送单位应按营业日完整报送监督所需数据（社会保险基金行政监督办法，人社部令第48号）；时限依系统配置。",
         action: "请报送单位核对日结，补报缺少的记录。补齐后本预警自行解除。",
         closing: NOTHING_LEFT_ZH,
@@ -180,9 +180,9 @@ static INCOMPLETE_FEED: Words = Words {
     },
     en: Wording {
         name: "incomplete feed",
-        open: "The feed {item} of {region} does not agree with its day close: number or amount of the records \
-               received differ from what the source says it sent.",
-        cleared: "Over since {until}: the feed {item} of {region} had not agreed with its day close.",
+        open: "The {item} of {region} does not agree with what was received: the source says it sent {records_sent} \
+               records with {amount_sent}, and {records_received} with {amount_received} came.",
+        cleared: "Over since {until}: the {item} of {region} had not agreed with what was received.",
         rule: "Sources report completely by business day what supervision needs (Measures for the Administrative \
                Supervision of Social Insurance Funds, MOHRSS Order 48); the time allowed is that of the \
                configuration.",
@@ -195,8 +195,8 @@ static INCOMPLETE_FEED: Words = Words {
 static SILENT_FEED: Words = Words {
     zh: Wording {
         name: Detector::SilentFeed.name_zh(),
-        open: "{region} 的数据 {item} 已中断：最近一次日结已超过规定时限。",
-        cleared: "{region} 的数据 {item} 曾中断，已于 {until} 解除。",
+        open: "{region}的{item} 数据已中断：最近一次日结：{last_close}，已超过规定时限（{close_within_business_days} 个工作日）。",
+        cleared: "{region}的{item} 数据曾中断，已于 {until} 解除。",
         rule: "各报送单位应按营业日完整报送监督所需数据（社会保险基金行政监督办法，人社部令第48号）；时限依系统配置。",
         action: "请联系报送单位恢复数据。恢复之前，该区县依赖此数据的缺失类预警不再更新，没有预警不等于没有问题。",
         closing: "本事项无需再处理，为此开办而未了的工作请办结。依赖此数据的缺失类预警已恢复更新。",
@@ -204,7 +204,8 @@ static SILENT_FEED: Words = Words {
     },
     en: Wording {
         name: "silent feed",
-        open: "The feed {item} of {region} has fallen silent: its last day close is older than allowed.",
+        open: "The feed {item} of {region} has fallen silent: last day close {last_close}, business days allowed \
+               {close_within_business_days}.",
         cleared: "Over since {until}: the feed {item} of {region} had been silent.",
         rule: "Sources report completely by business day what supervision needs (Measures for the Administrative \
                Supervision of Social Insurance Funds, MOHRSS Order 48); the time allowed is that of the \
@@ -219,8 +220,8 @@ static SILENT_FEED: Words = Words {
 static INDICATOR_BREACH: Words = Words {
     zh: Wording {
         name: Detector::IndicatorBreach.name_zh(),
-        open: "{region} 的指标 {item} 在月末超出警戒线：数值、警戒线和月份见明细。",
-        cleared: "{region} 的指标 {item} 曾超出警戒线，已于 {until} 解除。",
+        open: "{region}的{item}在 {month} 月末为 {value}，{worse}警戒线 {threshold}。",
+        cleared: "{region}的{item}曾超出警戒线 {threshold}，{month} 月末为 {value}，已于 {until} 解除。",
         rule: "对基金收支、管理和运行情况实施监督预警（社会保险基金行政监督办法，人社部令第48号）；警戒线依统筹区政策。",
         action: "请核对该指标的分子、分母及数据完整性（fundwatch report health），说明原因并提出改善措施。",
         closing: NOTHING_LEFT_ZH,
@@ -228,9 +229,10 @@ static INDICATOR_BREACH: Words = Words {
     },
     en: Wording {
         name: "indicator breach",
-        open: "At the end of a month the indicator {item} of {region} was beyond its threshold: value, threshold and \
-               month are in the details.",
-        cleared: "Over since {until}: the indicator {item} of {region} had been beyond its threshold.",
+        open: "At the end of {month} the {item} of {region} was {value}, which is {worse} the threshold of \
+               {threshold}.",
+        cleared: "Over since {until}: the {item} of {region} had been beyond the threshold of {threshold}; at the end of \
+                  {month} it was {value}.",
         rule: "How the fund runs is supervised off-site and warned of early (Measures for the Administrative \
                Supervision of Social Insurance Funds, MOHRSS Order 48); the thresholds are the pool's.",
         action: "Check its inputs and their completeness (fundwatch report health), explain, and say what will be \

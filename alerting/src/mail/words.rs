@@ -43,6 +43,19 @@ pub struct Put<'a> {
     pub what: &'a str,
     /// What took it back.
     pub by: &'a str,
+    /// The details, by key, as they are written.
+    pub details: &'a [Detail],
+}
+
+/// One of an alert's details, as it is written.
+#[derive(Clone, Debug)]
+pub struct Detail {
+    /// Its key.
+    pub key: String,
+    /// What the key is called.
+    pub label: String,
+    /// Its value.
+    pub value: String,
 }
 
 /// The text around an alert.
@@ -56,6 +69,7 @@ pub struct Labels {
     pub period: &'static str,
     pub item: &'static str,
     pub amount: &'static str,
+    pub difference: &'static str,
     pub peak: &'static str,
     pub was_told: &'static str,
     pub since: &'static str,
@@ -66,6 +80,7 @@ pub struct Labels {
     pub action: &'static str,
     pub change: &'static str,
     pub cause: &'static str,
+    pub raised_by: &'static str,
     pub details: &'static str,
     pub told_details: &'static str,
     pub evidence: &'static str,
@@ -95,6 +110,7 @@ static ZH: Labels = Labels {
     period: "所属期",
     item: "项目",
     amount: "涉及金额",
+    difference: "相差金额",
     peak: "最高金额",
     was_told: "曾通知金额",
     since: "始于",
@@ -105,6 +121,7 @@ static ZH: Labels = Labels {
     action: "建议处理",
     change: "变化",
     cause: "引起变化的记录",
+    raised_by: "引发预警的记录",
     details: "计算与明细",
     told_details: "曾通知的明细（已不作数）",
     evidence: "证据记录",
@@ -135,6 +152,7 @@ static EN: Labels = Labels {
     period: "Period",
     item: "Item",
     amount: "At stake",
+    difference: "Difference",
     peak: "Highest",
     was_told: "Had been told",
     since: "Since",
@@ -145,6 +163,7 @@ static EN: Labels = Labels {
     action: "What to do",
     change: "What changed",
     cause: "Record that did it",
+    raised_by: "Record that raised it",
     details: "Arithmetic and details",
     told_details: "Details that had been told, and no longer stand",
     evidence: "Evidence",
@@ -225,7 +244,8 @@ impl Put<'_> {
             .and_then(|(before, after)| Some((before, after.split_once('}')?)))
         {
             text.push_str(before);
-            text.push_str(self.named(name).unwrap_or_default());
+            // An older alert may lack a detail.
+            text.push_str(self.named(name).unwrap_or("—"));
             rest = after;
         }
         text + rest
@@ -239,7 +259,10 @@ impl Put<'_> {
             "item" => Some(self.item),
             "amount" => Some(self.amount),
             "until" => Some(self.until),
-            _ => None,
+            key => {
+                let known = self.details.iter().find(|detail| detail.key == key);
+                known.map(|detail| detail.value.as_str())
+            }
         }
     }
 }
@@ -283,7 +306,7 @@ pub const fn event(
         (Language::Zh, EventKind::Changed) => "预警减轻",
         (Language::Zh, EventKind::Cleared) if told_open => "预警已解除",
         (Language::Zh, EventKind::Cleared) => "曾经出现、现已解除，出现时未曾通知",
-        (Language::Zh, EventKind::Withdrawn) => "预警撤回：后来的记录表明，这条预警本不应发出",
+        (Language::Zh, EventKind::Withdrawn) => "预警撤回",
         (Language::En, EventKind::Raised) => "new alert",
         (Language::En, EventKind::Reopened) => "reopened",
         (Language::En, EventKind::Changed) if worse => "worse than before",
@@ -292,9 +315,7 @@ pub const fn event(
         (Language::En, EventKind::Cleared) => {
             "happened and is over already; it was not told while it lasted"
         }
-        (Language::En, EventKind::Withdrawn) => {
-            "withdrawn: later records show that the alert was never due"
-        }
+        (Language::En, EventKind::Withdrawn) => "withdrawn",
     }
 }
 
@@ -315,6 +336,56 @@ pub const fn tag(kind: EventKind, worse: bool, language: Language) -> &'static s
     }
 }
 
+/// Keys of `details` that the sentence or the item says already, and that no reader needs twice.
+pub const UNTOLD_DETAILS: [&str; 4] = ["indicator", "measure", "name_en", "name_zh"];
+
+/// The name of a benefit's item in Chinese; of those that no policy here names, none.
+pub fn item_zh(item: &str) -> Option<&'static str> {
+    Some(match item {
+        "basic_pension" => "基础养老金",
+        "account_pension" => "个人账户养老金",
+        "transitional_pension" => "过渡性养老金",
+        "pension_adjustment" => "调整待遇",
+        "funeral_grant" => "丧葬补助金",
+        "survivor_grant" => "抚恤金",
+        "survivor_pension" => "遗属生活补助",
+        "account_inheritance" => "个人账户继承",
+        _ => return None,
+    })
+}
+
+/// A number in the measure of an indicator: `2.9 个月`, `85.67%`.
+pub fn measured(number: &str, measure: &str, language: Language) -> String {
+    let (zh, en) = match measure {
+        "months" => ("个月", "months"),
+        "days" => ("天", "days"),
+        "business_days" => ("个工作日", "business days"),
+        "ratio" => return format!("{}%", hundredfold(number)),
+        _ => return number.to_owned(),
+    };
+    match language {
+        Language::Zh => format!("{number} {zh}"),
+        Language::En => format!("{number} {en}"),
+    }
+}
+
+/// A decimal number times a hundred: its point two places to the right.
+fn hundredfold(number: &str) -> String {
+    let (sign, number) = match number.strip_prefix('-') {
+        Some(number) => ("-", number),
+        None => ("", number),
+    };
+    let (whole, rest) = number.split_once('.').unwrap_or((number, ""));
+    let digits = format!("{whole}{rest:0<2}");
+    let (whole, rest) = digits.split_at(whole.len() + 2);
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    match rest.trim_end_matches('0') {
+        "" => format!("{sign}{whole}"),
+        rest => format!("{sign}{whole}.{rest}"),
+    }
+}
+
 /// The label of a key of `details`; of an unknown one the key itself.
 pub fn detail(key: &str, language: Language) -> &str {
     let (zh, en) = match key {
@@ -328,14 +399,10 @@ pub fn detail(key: &str, language: Language) -> &str {
         "close_within_business_days" => ("日结时限（工作日）", "close due within business days"),
         "expected" => ("应申报基数", "expected base"),
         "headcount" => ("人数", "headcount"),
-        "indicator" => ("指标代号", "indicator"),
         "largest" => ("其中最大一笔", "the largest of them"),
         "last_close" => ("最近一次日结", "last close"),
         "match" => ("印证等级", "grade of the match"),
-        "measure" => ("计量", "measure"),
         "month" => ("月份", "month"),
-        "name_en" => ("英文名称", "name"),
-        "name_zh" => ("指标名称", "name in Chinese"),
         "owed" => ("应缴费款", "owed"),
         "paid" => ("缴费合计", "paid"),
         "paid_out" => ("发放合计", "paid out"),
@@ -353,7 +420,7 @@ pub fn detail(key: &str, language: Language) -> &str {
         "reversed" => ("冲销合计", "reversed"),
         "threshold" => ("警戒线", "threshold"),
         "value" => ("数值", "value"),
-        "worse" => ("越线方向", "worse"),
+        "worse" => ("与警戒线相比", "against the threshold"),
         "surcharge" => ("滞纳金", "late-payment surcharge"),
         "wages" => ("工资总额", "wages"),
         other => (other, other),
@@ -372,6 +439,8 @@ pub fn detail_word<'a>(key: &str, value: &'a str, language: Language) -> &'a str
         ("basis", "roster") => ("待遇名册", "the roster"),
         ("basis", "payout") => ("此前的发放", "an earlier payout"),
         ("basis", "none") => ("无", "nothing known"),
+        ("worse", "below") => ("低于", "below"),
+        ("worse", "above") => ("高于", "above"),
         ("match", "A") => (
             "A（多个来源，姓名一致）",
             "A (several sources, names agree)",
@@ -392,6 +461,23 @@ mod tests {
     use crate::routing::Language::{En, Zh};
 
     #[test]
+    fn parts_of_a_whole_are_told_as_percent() {
+        for (number, percent) in [
+            ("0.95", "95"),
+            ("0.8567", "85.67"),
+            ("1", "100"),
+            ("0.001", "0.1"),
+            ("-0.3333", "-33.33"),
+            ("0", "0"),
+            ("1.2", "120"),
+        ] {
+            assert_eq!(hundredfold(number), percent);
+        }
+        assert_eq!(measured("2.9", "months", Zh), "2.9 个月");
+        assert_eq!(measured("0.5", "ratio", En), "50%");
+    }
+
+    #[test]
     fn sentences_have_nothing_in_braces_but_what_is_put_in() {
         let put = Put {
             who: "{amount}",
@@ -402,6 +488,7 @@ mod tests {
             until: "2024-03-20",
             what: "it",
             by: "a record",
+            details: &[],
         };
         let topics = Detector::ALL.map(Topic::Plain);
         for topic in topics.into_iter().chain([Topic::NumberMatch]) {
@@ -410,7 +497,8 @@ mod tests {
                 for sentence in [wording.open, wording.cleared] {
                     for name in sentence.split('{').skip(1) {
                         let (name, _) = name.split_once('}').expect(sentence);
-                        assert!(put.named(name).is_some(), "{name}: {sentence}");
+                        let is_detail = detail(name, Zh) != name;
+                        assert!(put.named(name).is_some() || is_detail, "{name}: {sentence}");
                     }
                 }
                 for text in [wording.name, wording.rule, wording.action, wording.closing] {

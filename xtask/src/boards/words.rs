@@ -64,14 +64,7 @@ pub fn detector_words() -> Vec<Value> {
 
 /// A feed in both languages.
 fn topic_name(topic: Topic) -> String {
-    let zh = match topic {
-        Topic::TaxCollection => "税务征收",
-        Topic::AgencyPayout => "经办发放",
-        Topic::AgencyRoster => "待遇名册",
-        Topic::CivilDeath => "民政死亡",
-        Topic::TreasuryTransfer => "财政划拨",
-    };
-    format!("{zh} {topic}")
+    format!("{} {topic}", topic.name_zh())
 }
 
 /// Fields named by a feed.
