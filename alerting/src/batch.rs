@@ -25,6 +25,8 @@ pub struct EpochBatch {
     pub duties: Vec<Duty>,
     /// The present business date, once there is one.
     pub present: Option<BusinessDate>,
+    /// Which process has each partition on disk; said once in a run, in its first batch.
+    pub holders: Vec<Holder>,
 }
 
 /// How many subjects of a region have a duty of a month, or are owed it: what a share of them is a share of.
@@ -75,6 +77,17 @@ pub struct PartitionOffset {
     pub partition: i32,
     /// The first offset that was not read.
     pub next_offset: i64,
+}
+
+/// Which process of the run reads a partition, and has what was read in its state on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The feed.
+    pub topic: Topic,
+    /// The partition.
+    pub partition: i32,
+    /// The process, from 0.
+    pub process: u32,
 }
 
 /// What became of a partition's records, since the start of the feeds (not: of the process).

@@ -514,7 +514,10 @@ impl Metrics {
         let files = ["", "-wal", "-shm"].map(|suffix| {
             let mut name = store.as_os_str().to_owned();
             name.push(suffix);
-            std::fs::metadata(name).map_or(0, |file| file.len())
+            let file = std::fs::metadata(name)
+                .ok()
+                .filter(std::fs::Metadata::is_file);
+            file.map_or(0, |file| file.len())
         });
         self.store_bytes.set(whole(files.iter().sum()));
         if let Ok(disk) = rustix::fs::statvfs(store) {
@@ -527,13 +530,15 @@ impl Metrics {
 /// What a scrape is given: the metrics, and the outboxes as they are then.
 pub struct Exporter {
     metrics: Arc<Metrics>,
-    store: PathBuf,
+    /// The store, or what else is on the disk that is looked at.
+    disk: PathBuf,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     scrape: Mutex<Scrape>,
 }
 
 struct Scrape {
-    reader: Reader,
+    /// `None` where there is no store.
+    reader: Option<Reader>,
     last: Option<(Instant, String)>,
 }
 
@@ -555,15 +560,30 @@ impl Exporter {
         store: &Path,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Exporter, StoreError> {
+        let reader = Some(Reader::open(store)?);
         Ok(Exporter {
             metrics,
-            store: store.to_owned(),
+            disk: store.to_owned(),
+            clock: Box::new(clock),
+            scrape: Mutex::new(Scrape { reader, last: None }),
+        })
+    }
+
+    /// Exports `metrics` of a process that has no store, but something else on the disk at `disk`.
+    pub fn without_store(
+        metrics: Arc<Metrics>,
+        disk: &Path,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Exporter {
+        Exporter {
+            metrics,
+            disk: disk.to_owned(),
             clock: Box::new(clock),
             scrape: Mutex::new(Scrape {
-                reader: Reader::open(store)?,
+                reader: None,
                 last: None,
             }),
-        })
+        }
     }
 
     /// What is counted.
@@ -581,8 +601,10 @@ impl Exporter {
             return Ok(text.clone());
         }
         self.metrics.ready.set(i64::from(is_ready));
-        self.metrics.outboxes(&scrape.reader, (self.clock)())?;
-        self.metrics.disk(&self.store);
+        if let Some(reader) = &scrape.reader {
+            self.metrics.outboxes(reader, (self.clock)())?;
+        }
+        self.metrics.disk(&self.disk);
         let text = self.metrics.encode()?;
         scrape.last = Some((Instant::now(), text.clone()));
         Ok(text)

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,7 +15,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 could not be done (a file, a disk, a broker); 2 an error of policy, configuration or usage.";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 could not be done (a file, a disk, a broker); 2 an error of policy, configuration or usage; 3 another process of the cluster ended, hung or was stopped (run).";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -61,6 +62,9 @@ pub struct StateOf {
     /// The daemon's configuration.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+    /// Of which process under [cluster], instead of what the configuration says.
+    #[arg(long, value_name = "N")]
+    pub process: Option<usize>,
 }
 
 /// A command on the daemon's store, which may be running.
@@ -161,11 +165,19 @@ pub struct Check {
 
 /// `fundwatch run`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  fundwatch run --config ops/fundwatch/fundwatch.toml")]
+#[command(
+    after_help = "Examples:\n  fundwatch run --config ops/fundwatch/fundwatch.toml\n  fundwatch run --config cluster.toml --process 1 --listen 127.0.0.1:9465"
+)]
 pub struct Run {
     /// The configuration.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+    /// Which of the processes under [cluster] this one is, instead of what the configuration says.
+    #[arg(long, value_name = "N")]
+    pub process: Option<usize>,
+    /// Address and port of the pages, instead of `http.listen`: of two processes on one machine.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
 }
 
 /// `fundwatch simulate`

@@ -15,6 +15,8 @@ use ingest::kafka::Connection;
 use rules::Policy;
 use serde::Deserialize;
 
+use crate::cluster::ClusterConfig;
+
 /// The environment variable with the secret that alert ids are made with.
 pub const ID_KEY_VARIABLE: &str = "FUNDWATCH_ID_KEY";
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub epoch_ms: u64,
     /// The broker.
     pub kafka: KafkaConfig,
+    /// Several processes that share the partitions.
+    pub cluster: Option<ClusterConfig>,
     /// The pages.
     #[serde(default)]
     pub http: HttpConfig,
@@ -196,6 +200,9 @@ impl Config {
             Some(&mut self.store),
             self.state.as_mut(),
             self.id_key_file.as_mut(),
+            self.cluster
+                .as_mut()
+                .and_then(|cluster| cluster.secret_file.as_mut()),
         ];
         let mail = [
             &mut self.mail.ca_file,
@@ -269,6 +276,9 @@ impl Config {
                 faults.push(format!("kafka.options.{option}: a secret belongs into a file named in [kafka.secret_files]"));
             }
         }
+        if let Some(cluster) = &self.cluster {
+            cluster.check(&mut faults);
+        }
         if let Err(errors) = self.mail.check() {
             faults.extend(errors.0);
         }
@@ -277,10 +287,43 @@ impl Config {
         faults
     }
 
-    /// The folder of the state on disk.
+    /// The folder of the state on disk; of process 1 and those after it with the number at its end, so that one
+    /// configuration serves them all.
     pub fn state(&self) -> PathBuf {
         let beside = || self.store.with_extension("state");
-        self.state.clone().unwrap_or_else(beside)
+        let folder = self.state.clone().unwrap_or_else(beside);
+        match self.process() {
+            0 => folder,
+            process => {
+                let mut folder = folder.into_os_string();
+                folder.push(format!(".{process}"));
+                folder.into()
+            }
+        }
+    }
+
+    /// Which of the processes this is; 0 if it is the only one.
+    pub fn process(&self) -> usize {
+        self.cluster.as_ref().map_or(0, |cluster| cluster.process)
+    }
+
+    /// This is another process than the file says.
+    ///
+    /// # Errors
+    /// There is no such process.
+    pub fn be_process(&mut self, process: usize) -> Result<(), ConfigErrors> {
+        let Some(cluster) = &mut self.cluster else {
+            return Err(ConfigErrors(vec![
+                "--process: the configuration has no [cluster]".to_owned(),
+            ]));
+        };
+        cluster.process = process;
+        let mut faults = Vec::new();
+        cluster.check(&mut faults);
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(ConfigErrors(faults)),
+        }
     }
 
     /// Regions that are not the policy's: whoever is to hear of them alone would hear nothing.
@@ -431,7 +474,8 @@ pub fn business_clock(
     })
 }
 
-fn secret(key: &str, path: &Path) -> Result<String, ConfigErrors> {
+/// The content of a secret's file, without line end.
+pub(crate) fn secret(key: &str, path: &Path) -> Result<String, ConfigErrors> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         ConfigErrors(vec![format!(
             "{key}: cannot read `{}`: {error}",

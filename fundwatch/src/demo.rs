@@ -33,7 +33,7 @@ use crate::cli;
 use crate::clock;
 use crate::failure::{Failure, say};
 use crate::live::committer::Parts;
-use crate::live::{self, Committer, FundWatch, LiveFeed, Notes, Pace, RecordSource, Share};
+use crate::live::{self, Committer, FundWatch, Harvest, LiveFeed, Pace, RecordSource, Share, Team};
 use crate::run::measure_pool;
 
 /// The city of the demo: small enough to be judged day by day in seconds.
@@ -110,6 +110,7 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
         // Its feeds are files, and it begins anew each time.
         make_durable: Box::new(|| Ok(())),
         locate: |topic, _, offset| format!("{topic}.jsonl@{offset}"),
+        holders: Vec::new(),
         waits_for_room: false,
         on_commit: {
             let (told, growth) = (Arc::clone(&told), Arc::clone(&growth));
@@ -287,9 +288,9 @@ fn judge(
     policy: &Arc<Policy>,
     growth: &Arc<Growth>,
     pace: &Arc<Pace>,
-    committer: Committer,
+    mut committer: Committer,
 ) -> Result<Committer> {
-    let notes = Notes::default();
+    let harvest = Harvest::default();
     let plan = Plan {
         policy: Arc::clone(policy),
         clockwork: Clockwork::Live {
@@ -303,7 +304,7 @@ fn judge(
             Arc::clone(policy),
             Arc::clone(growth),
             Arc::clone(pace),
-            notes.clone(),
+            harvest.notes.clone(),
         );
         move |worker: usize| {
             let mine: Vec<Topic> = Topic::ALL
@@ -344,13 +345,14 @@ fn judge(
     };
     live::run(
         plan,
-        WORKERS,
+        Team::alone(WORKERS),
         Duration::from_millis(10),
         pace,
-        &notes,
+        &harvest,
         feed_of,
-        committer,
-    )
+        |complete| committer.commit(complete),
+    )?;
+    Ok(committer)
 }
 
 /// Files that grow, as feeds.

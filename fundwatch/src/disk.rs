@@ -1,13 +1,13 @@
 //! The state on disk, beside the store: found when the daemon starts, checked against the topics,
 //! continued; and `fundwatch state`, which shows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alerting::Reader;
-use alerting::batch::PartitionOffset;
+use alerting::batch::{Holder, PartitionOffset};
 use alerting::http::Health;
 use alerting::metrics::Metrics;
 use anyhow::{Context, Result, anyhow, bail};
@@ -15,9 +15,11 @@ use comfy_table::{CellAlignment, Table, presets};
 use domain::Topic;
 use ingest::kafka::{self, Connection, Partition};
 use rules::Policy;
-use state::{Expected, Log, Recorder, Watcher, Witness, Writer};
+use state::{Expected, Key, Log, Recorder, Watcher, Witness, Writer};
 
 use crate::cli;
+use crate::cluster::Holding;
+use crate::cluster::assign::assign;
 use crate::config::Config;
 use crate::failure::{Failure, say};
 use crate::live::{Pace, Share};
@@ -27,7 +29,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The broker may take so long to hand out a record of each partition.
 const RECORDS_WITHIN: Duration = Duration::from_secs(60);
 
-/// Looks through the state of the configuration's store, which stands at these offsets.
+/// Looks through the state of the configuration's store, which stands at these offsets. What others hold is not missed.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -36,6 +38,7 @@ pub fn read(
     policy: &Policy,
     store: String,
     committed: &[PartitionOffset],
+    holders: &[Holder],
 ) -> Result<Log> {
     let folder = config.state();
     let expected = Expected {
@@ -50,6 +53,7 @@ pub fn read(
             .iter()
             .map(|offset| ((offset.topic, offset.partition), offset.next_offset))
             .collect(),
+        elsewhere: held_elsewhere(config, holders).collect(),
     };
     if !config.keep_state {
         return Ok(Log::none(expected));
@@ -58,16 +62,25 @@ pub fn read(
         .with_context(|| format!("cannot read the state in `{}`", folder.display()))
 }
 
-/// What there is to be read of each partition, after what is on disk.
+/// The partitions that other processes have on disk.
+fn held_elsewhere(config: &Config, holders: &[Holder]) -> impl Iterator<Item = Key> {
+    let elsewhere = holders
+        .iter()
+        .filter(|holder| holder.process as usize != config.process());
+    elsewhere.map(|holder| (holder.topic, holder.partition))
+}
+
+/// What there is to be read of each partition, and by which process, after what that one has on disk.
 ///
 /// # Errors
 /// The topics are not those that were read before, or no longer have what is needed.
 pub fn shares(
-    log: &Log,
+    holdings: &[Holding],
     partitions: &[Partition],
     committed: &[PartitionOffset],
+    holders: &[Holder],
     accept_gap: bool,
-) -> Result<Vec<Share>> {
+) -> Result<Vec<(usize, Share)>> {
     for known in committed {
         let (topic, partition) = (known.topic, known.partition);
         let Some(now) = partitions
@@ -88,28 +101,45 @@ pub fn shares(
     }
     partitions
         .iter()
-        .map(|now| share(log, now, accept_gap))
+        .zip(assign(partitions, holdings))
+        .map(|(now, process)| {
+            let holder = holders
+                .iter()
+                .find(|holder| (holder.topic, holder.partition) == (now.topic, now.partition))
+                .map(|holder| holder.process as usize)
+                .filter(|holder| holdings.len() <= *holder);
+            Ok((process, share(&holdings[process], now, holder, accept_gap)?))
+        })
         .collect()
 }
 
-fn share(log: &Log, now: &Partition, accept_gap: bool) -> Result<Share> {
+/// What there is to be read of a partition; `gone` is the process of an earlier run that has it, and is not there now.
+fn share(
+    holding: &Holding,
+    now: &Partition,
+    gone: Option<usize>,
+    accept_gap: bool,
+) -> Result<Share> {
     let Partition {
         topic,
         partition,
         low,
         high,
     } = *now;
-    let known = log
-        .positions()
-        .get(&(topic, partition))
-        .copied()
-        .unwrap_or_default();
+    let known = holding.position(now);
     if known.next < low {
-        let damage = log
-            .damage()
+        let damage = holding
+            .damage
+            .as_ref()
             .map(|damage| format!(" ({damage})"))
             .unwrap_or_default();
         if !accept_gap {
+            if let Some(gone) = gone {
+                bail!(
+                    "topic `{topic}` partition {partition} begins at offset {low}, and what came before is in the state of process {gone} of the run before, which is not among the processes of this one: start {} processes again, process {gone} with its state's folder",
+                    gone + 1
+                );
+            }
             bail!(
                 "topic `{topic}` partition {partition} begins at offset {low}: the broker has deleted what came before, the state on disk has it only up to offset {}{damage}, and alerts would rest on half of the facts. Put the state's folder back from a copy, or set the topic's retention.ms to -1 and put the records back, or accept it with `accept_gap = true` under [kafka]",
                 known.next
@@ -131,12 +161,17 @@ fn share(log: &Log, now: &Partition, accept_gap: bool) -> Result<Share> {
 ///
 /// # Errors
 /// A topic has other records, or the broker does not answer.
-pub fn check_topics(connection: &Connection, log: &Log, partitions: &[Partition]) -> Result<()> {
+pub fn check_topics(
+    connection: &Connection,
+    shares: &[(usize, Share)],
+    partitions: &[Partition],
+) -> Result<()> {
     let witnesses: BTreeMap<_, Witness> = partitions
         .iter()
-        .filter_map(|now| {
+        .zip(shares)
+        .filter_map(|(now, (_, share))| {
             let key = (now.topic, now.partition);
-            let witness = log.positions().get(&key)?.witness?;
+            let witness = share.known.witness?;
             (now.low <= witness.offset && witness.offset < now.high).then_some((key, witness))
         })
         .collect();
@@ -158,9 +193,20 @@ pub fn check_topics(connection: &Connection, log: &Log, partitions: &[Partition]
     Ok(())
 }
 
-/// Says what was found at the start.
-pub fn tell_found(log: &Log, metrics: &Metrics) {
-    metrics.state_found(log.facts(), log.damage().is_some());
+/// Which of the partitions in the log are to be loaded; `None`: all of them. The others are loaded by other processes.
+pub fn loads(log: &Log, mine: &[Share]) -> Option<Arc<BTreeSet<Key>>> {
+    let mine: BTreeSet<Key> = mine
+        .iter()
+        .map(|share| (share.topic, share.partition))
+        .collect();
+    let is_all = log.positions().keys().all(|key| mine.contains(key));
+    (!is_all).then(|| Arc::new(mine))
+}
+
+/// Says what was found at the start, and is loaded.
+pub fn tell_found(log: &Log, mine: &[Share], metrics: &Metrics) {
+    let facts = mine.iter().map(|share| share.known.tally.accepted).sum();
+    metrics.state_found(facts, log.damage().is_some());
     if let Some(damage) = log.damage() {
         let again: i64 = log
             .unread()
@@ -223,12 +269,15 @@ impl Watcher for DiskWatcher {
 struct Found {
     config: Config,
     log: Log,
-    /// How far the store has committed.
+    /// How far the store has committed what this process holds.
     committed: BTreeMap<(Topic, i32), i64>,
 }
 
 fn look(arguments: &cli::StateOf) -> Result<Found, Failure> {
-    let (config, policy) = Config::load(&arguments.config).map_err(Failure::usage)?;
+    let (mut config, policy) = Config::load(&arguments.config).map_err(Failure::usage)?;
+    if let Some(process) = arguments.process {
+        config.be_process(process).map_err(Failure::usage)?;
+    }
     if !config.keep_state {
         return Err(Failure::usage(format!(
             "{}: keep_state = false: nothing is kept on disk",
@@ -239,10 +288,13 @@ fn look(arguments: &cli::StateOf) -> Result<Found, Failure> {
         .with_context(|| format!("cannot open the store `{}`", config.store.display()))?;
     // The offsets first: a daemon that runs writes the state before it commits them.
     let offsets = store.offsets()?;
-    let log = read(&config, &policy, store.instance()?, &offsets)?;
+    let holders = store.holders()?;
+    let log = read(&config, &policy, store.instance()?, &offsets, &holders)?;
+    let elsewhere: BTreeSet<Key> = held_elsewhere(&config, &holders).collect();
     let committed = offsets
         .iter()
         .map(|offset| ((offset.topic, offset.partition), offset.next_offset))
+        .filter(|(key, _)| !elsewhere.contains(key))
         .collect();
     Ok(Found {
         config,
@@ -392,21 +444,20 @@ mod tests {
         committed: &[PartitionOffset],
         accept_gap: bool,
     ) -> Result<Vec<(i64, i64)>, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let expected = Expected {
-            store: "00".to_owned(),
-            regions: Vec::new(),
-            committed: BTreeMap::new(),
-        };
-        let log = Log::read(folder.path(), expected).unwrap();
-        shares(&log, partitions, committed, accept_gap)
-            .map(|shares| {
-                shares
-                    .iter()
-                    .map(|share| (share.from, share.until))
-                    .collect()
-            })
-            .map_err(|error| error.to_string())
+        shares(
+            &[Holding::default()],
+            partitions,
+            committed,
+            &[],
+            accept_gap,
+        )
+        .map(|shares| {
+            shares
+                .iter()
+                .map(|(_, share)| (share.from, share.until))
+                .collect()
+        })
+        .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -438,5 +489,29 @@ mod tests {
         let gap = shares_of(&[partition(0, 2, 9)], &[committed(0, 7)], true);
         assert_eq!(gap, Ok(vec![(2, 9)]));
         assert!(shares_of(&[partition(0, 0, 6)], &[committed(0, 7)], true).is_err());
+    }
+
+    #[test]
+    fn whoever_has_what_is_gone_and_is_not_there_is_named() {
+        let held_by = |process| Holder {
+            topic: TOPIC,
+            partition: 0,
+            process,
+        };
+        let alone = [Holding::default()];
+        let (now, known) = ([partition(0, 2, 9)], [committed(0, 7)]);
+        let words = |holder| {
+            let refused = shares(&alone, &now, &known, &[held_by(holder)], false);
+            refused.unwrap_err().to_string()
+        };
+        let gone = words(1);
+        assert!(
+            gone.contains("in the state of process 1") && gone.contains("start 2 processes"),
+            "{gone}"
+        );
+        assert!(words(0).contains("Put the state's folder back"));
+        // As long as the topic has it, it is read there.
+        let whole = [partition(0, 0, 9)];
+        assert!(shares(&alone, &whole, &known, &[held_by(1)], false).is_ok());
     }
 }

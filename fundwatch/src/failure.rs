@@ -4,6 +4,9 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+/// The exit code of a process that ends because another one of its cluster did.
+pub const DESERTED: u8 = 3;
+
 /// Why a command failed, by exit code.
 #[derive(Debug)]
 pub enum Failure {
@@ -11,6 +14,8 @@ pub enum Failure {
     Undone(anyhow::Error),
     /// 2: policy, configuration or usage; the text has a line for each fault.
     Usage(String),
+    /// 3: another process of the cluster ended, hung or was asked to stop, and took this one with it.
+    Deserted(String),
     /// 0: whoever read the answer has read enough, and closed the pipe.
     Unheard,
 }
@@ -31,6 +36,10 @@ impl Failure {
             Failure::Undone(error) => {
                 eprintln!("fundwatch: {error:#}");
                 ExitCode::from(1)
+            }
+            Failure::Deserted(what) => {
+                eprintln!("fundwatch: {what}");
+                ExitCode::from(DESERTED)
             }
             Failure::Unheard => ExitCode::SUCCESS,
             Failure::Usage(text) => {

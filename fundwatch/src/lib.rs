@@ -6,6 +6,7 @@
 mod check;
 mod cli;
 mod clock;
+mod cluster;
 pub mod config;
 mod demo;
 mod disk;

@@ -21,6 +21,18 @@ use crate::config::{Config, ConfigErrors};
 use crate::live::{Pace, Reload, Reloads};
 use crate::run::measure_pool;
 
+/// SIGHUP changes nothing in a process that does not lead: it goes by what the leader takes.
+pub async fn leave_to_the_leader(pace: Arc<Pace>) {
+    let Ok(mut hang_up) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    while !pace.is_stopping() && hang_up.recv().await.is_some() {
+        tracing::info!(
+            "SIGHUP: a changed configuration is taken by process 0, and goes to all; the files here count at the next start"
+        );
+    }
+}
+
 /// Waits for SIGHUP.
 pub struct Reloader {
     path: PathBuf,

@@ -1,9 +1,11 @@
 //! `fundwatch run`: the daemon on Kafka.
 
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alerting::batch::Holder;
 use alerting::hook::{Alertmanager, Webhook};
 use alerting::http::{self, Health};
 use alerting::mail::{Operators, Sender};
@@ -11,29 +13,32 @@ use alerting::metrics::{Exporter, Metrics};
 use alerting::publish::Publisher;
 use alerting::store::{HookQueue, MailQueue, TopicQueue};
 use alerting::{Routing, Store};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use detectors::dataflow::{Clockwork, Plan};
 use detectors::feeds::FeedWatch;
 use domain::BusinessDate;
 use ingest::kafka::{self, Connection, Event, KafkaReader, Partition};
 use ingest::{Decoder, Regions};
+use ring::digest::{SHA256, digest};
 use rules::Policy;
-use state::{Lock, Writer};
+use state::{Lock, Log, Recorder, Writer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cli;
 use crate::clock;
-use crate::config::{ClockSource, Config, business_clock};
+use crate::cluster::{Credentials, Follower, Holding, Leader, LeaderLinks, Start};
+use crate::config::{ClockSource, Config, ConfigErrors, business_clock};
 use crate::disk;
 use crate::failure::Failure;
 use crate::live::committer::Parts;
 use crate::live::feed::BusinessClock;
 use crate::live::{
-    self, Committer, Disk, FundWatch, LiveFeed, Notes, Pace, RecordSource, Reloads, Share,
+    self, Committer, Disk, FundWatch, Harvest, LIVE, LiveFeed, Others, Pace, RecordSource, Reloads,
+    Share, Team,
 };
 use crate::log;
-use crate::reload::{Reloader, Renewals};
+use crate::reload::{self, Reloader, Renewals};
 use crate::replay::workers;
 use crate::topics::topic_names;
 
@@ -57,49 +62,166 @@ const SENDERS_FINISH_WITHIN: Duration = Duration::from_secs(10);
 pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
     // The last to go: what fails below is in it.
     let (lines, _ending) = log::start()?;
-    let (config, policy) = Config::load(&arguments.config).map_err(Failure::usage)?;
-    let reloader = Reloader::new(&arguments.config, &config).map_err(Failure::usage)?;
+    let (mut config, policy) = Config::load(&arguments.config).map_err(Failure::usage)?;
+    if let Some(process) = arguments.process {
+        config.be_process(process).map_err(Failure::usage)?;
+    }
+    config.http.listen = arguments.listen.unwrap_or(config.http.listen);
+    let connection = config.connection().map_err(Failure::usage)?;
+    let cluster = match &config.cluster {
+        Some(cluster) => Some(
+            cluster
+                .credentials(in_common(&config).map_err(Failure::usage)?)
+                .map_err(Failure::usage)?,
+        ),
+        None => None,
+    };
+    let (done, pace) = match cluster {
+        Some(credentials) if credentials.process > 0 => {
+            follow(&config, connection, policy, credentials, lines)?
+        }
+        cluster => lead(
+            &arguments.config,
+            &config,
+            connection,
+            policy,
+            cluster,
+            lines,
+        )?,
+    };
+    match done? {
+        // Whoever was stopped along with another is to be started again.
+        Some(asked_by) if !pace.was_asked() => Err(Failure::Deserted(format!(
+            "{asked_by}: the processes of a cluster stop together"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// How a run ended: who else asked for it, if it was another process.
+type Done = Result<Option<String>>;
+
+/// The process that writes the store: the only one, or the first of a cluster.
+fn lead(
+    path: &Path,
+    config: &Config,
+    connection: Connection,
+    policy: Policy,
+    cluster: Option<Credentials>,
+    lines: log::Lines,
+) -> Result<(Done, Arc<Pace>), Failure> {
+    let reloader = Reloader::new(path, config).map_err(Failure::usage)?;
     let identity = config.identity().map_err(Failure::usage)?;
     if identity.is_default() {
         tracing::warn!(
             "no id_key_file and no FUNDWATCH_ID_KEY: alert ids are made with a published default, and can be traced back to persons"
         );
     }
-    let connection = config.connection().map_err(Failure::usage)?;
     let today = business_clock(&policy).map_err(Failure::usage)?;
     let routing = config.routing().map_err(Failure::usage)?;
     let policy = Arc::new(policy);
-    if let Some(folder) = config.store.parent() {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
-    }
+    make_folder(&config.store)?;
     let store = Store::open(&config.store, &identity)
         .with_context(|| format!("cannot open the store `{}`", config.store.display()))?;
-    let lock = match config.keep_state {
-        true => Some(Lock::of(&config.state())?),
-        false => None,
-    };
-    let (services, renewals) = Services::start(&config, &connection, &policy, &store, lines)?;
+    let lock = lock_state(config)?;
+    let (services, renewals) = Services::start(config, &connection, &policy, Some(&store), lines)?;
     let reloads = reloader.reloads.clone();
     services.runtime.spawn(reloader.run(
         Arc::clone(&services.pace),
         Arc::clone(&services.metrics),
         renewals,
     ));
-    let done = watch_feeds(
-        &config,
-        reloads,
-        &connection,
+    let leader = match cluster {
+        Some(credentials) => Some(Leader::open(credentials, store.run())?),
+        None => None,
+    };
+    let place = Place {
+        config,
+        connection,
         policy,
-        today,
-        routing,
-        store,
-        lock,
-        &services,
-    );
-    let stopped = services.stop();
-    done?;
-    Ok(stopped?)
+        services: &services,
+    };
+    let clock: Option<BusinessClock> = match config.clock {
+        ClockSource::System => Some(Arc::new(today)),
+        ClockSource::Feeds => None,
+    };
+    let done = place.watch_feeds(clock, reloads, routing, store, lock, leader);
+    Ok(services.end(done))
+}
+
+/// A process of a cluster that does not write the store.
+fn follow(
+    config: &Config,
+    connection: Connection,
+    policy: Policy,
+    credentials: Credentials,
+    lines: log::Lines,
+) -> Result<(Done, Arc<Pace>), Failure> {
+    let policy = Arc::new(policy);
+    make_folder(&config.state())?;
+    let lock = lock_state(config)?;
+    let (services, _) = Services::start(config, &connection, &policy, None, lines)?;
+    services
+        .runtime
+        .spawn(reload::leave_to_the_leader(Arc::clone(&services.pace)));
+    let place = Place {
+        config,
+        connection,
+        policy,
+        services: &services,
+    };
+    let done = place.work_for_the_leader(credentials, lock);
+    Ok(services.end(done))
+}
+
+/// The state on disk for this process alone, if it keeps any.
+fn lock_state(config: &Config) -> Result<Option<Lock>> {
+    let lock = config.keep_state.then(|| Lock::of(&config.state()));
+    Ok(lock.transpose()?)
+}
+
+/// Makes the folder that something is to lie in.
+fn make_folder(path: &Path) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// What must be the same in all processes of a cluster, for the same bytes to come of it.
+fn in_common(config: &Config) -> Result<Vec<(String, String)>, ConfigErrors> {
+    let policy = std::fs::read(&config.policy).map_err(|error| {
+        ConfigErrors(vec![format!(
+            "cannot read `{}`: {error}",
+            config.policy.display()
+        )])
+    })?;
+    let digest = digest(&SHA256, &policy);
+    let policy: String = digest.as_ref()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let addresses = config.cluster.iter().flat_map(|cluster| &cluster.addresses);
+    let addresses: Vec<String> = addresses.map(ToString::to_string).collect();
+    let revision = option_env!("FUNDWATCH_REVISION").unwrap_or("unknown");
+    let traits = [
+        (
+            "the program",
+            format!("{} ({revision})", env!("CARGO_PKG_VERSION")),
+        ),
+        ("cluster.addresses", addresses.join(" ")),
+        ("workers", workers(config.workers).to_string()),
+        ("clock", format!("{:?}", config.clock)),
+        (
+            "kafka.topic_prefix",
+            format!("`{}`", config.kafka.topic_prefix),
+        ),
+        ("the policy file (SHA-256)", policy),
+    ];
+    Ok(traits
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec())
 }
 
 /// Everything beside detection: pages, mail, topics, signals. On a runtime of its own.
@@ -117,7 +239,7 @@ impl Services {
         config: &Config,
         connection: &Connection,
         policy: &Arc<Policy>,
-        store: &Store,
+        store: Option<&Store>,
         lines: log::Lines,
     ) -> Result<(Services, Renewals)> {
         let mut renewals = Renewals::default();
@@ -131,7 +253,9 @@ impl Services {
             option_env!("FUNDWATCH_REVISION").unwrap_or("unknown"),
         ));
         measure_pool(&metrics, policy);
-        metrics.restore(store)?;
+        if let Some(store) = store {
+            metrics.restore(store)?;
+        }
         let health = Arc::new(Health::new(SILENCE_MAX));
         health.object(
             "kafka",
@@ -140,78 +264,32 @@ impl Services {
         let pace = Arc::new(Pace::default());
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let wakers = store.wakers();
 
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind(config.http.listen))
             .with_context(|| format!("http.listen: cannot listen on {}", config.http.listen))?;
         faults::point!("start.listening");
-        let exporter = Arc::new(Exporter::new(
-            Arc::clone(&metrics),
-            store.path(),
-            clock::now,
-        )?);
-        let mut spawn = |task: Pin<Box<dyn Future<Output = Result<()>> + Send>>| {
+        let exporter = Arc::new(match store {
+            Some(store) => Exporter::new(Arc::clone(&metrics), store.path(), clock::now)?,
+            None => Exporter::without_store(Arc::clone(&metrics), &config.state(), clock::now),
+        });
+        let mut spawn = |task: Task| {
             let (task, pace) = (runtime.spawn(task), Arc::clone(&pace));
             tasks.spawn_on(watched(task, pace), runtime.handle());
         };
         let pages = http::serve(listener, exporter, Arc::clone(&health), stopping.clone());
         spawn(Box::pin(async move { pages.await.context("the pages") }));
-
-        let publisher = Publisher::new(
-            &connection.client(),
-            topic_names(connection),
-            TopicQueue::open(store.path())?,
-            Arc::clone(&metrics),
-        )?;
-        let publish = publisher.run(wakers.topic, stopping.clone());
-        spawn(Box::pin(async move { publish.await.context("publishing") }));
-
-        let queue = MailQueue::open(store.path())?;
-        if let Some(sender) = Sender::new(
-            &config.mail,
-            Arc::clone(policy),
-            queue,
-            Arc::clone(&metrics),
-            clock::clock(),
-        )? {
-            renewals.offices.push(sender.office());
-            renewals.pacing = Some(sender.pacing());
-            let send = sender.run(wakers.mail, stopping.clone());
-            spawn(Box::pin(async move { send.await.context("sending mail") }));
-        }
-        if let Some(operators) = Operators::new(&config.mail, clock::clock())? {
-            let (news, received) = mpsc::channel(NEWS_MAX);
-            renewals.news = Some(news);
-            let tell = operators.run(received, stopping.clone());
-            spawn(Box::pin(async move {
-                tell.await;
-                Ok(())
-            }));
-        }
-        for hook in &config.webhooks {
-            let queue = HookQueue::open(store.path())?;
-            let hook = Webhook::new(hook, queue, Arc::clone(&metrics), clock::clock());
-            let hook = hook.map_err(|error| anyhow!(error))?;
-            let tell = hook.run(Arc::clone(&wakers.hooks), stopping.clone());
-            spawn(Box::pin(
-                async move { tell.await.context("telling a webhook") },
-            ));
-        }
-        let alertmanager = Alertmanager::new(
-            &config.alertmanager,
-            policy.pool.code.as_str(),
-            config.mail.office(Arc::clone(policy))?,
-            store.reader()?,
-            Arc::clone(&metrics),
-            clock::clock(),
-        );
-        if let Some(alertmanager) = alertmanager.map_err(|error| anyhow!(error))? {
-            renewals.offices.push(alertmanager.office());
-            let push = alertmanager.run(wakers.hooks, stopping);
-            spawn(Box::pin(async move {
-                push.await.context("telling Alertmanager")
-            }));
+        if let Some(store) = store {
+            let senders = senders(
+                config,
+                connection,
+                policy,
+                store,
+                &metrics,
+                &stopping,
+                &mut renewals,
+            )?;
+            senders.into_iter().for_each(&mut spawn);
         }
 
         let stop_pace = Arc::clone(&pace);
@@ -223,7 +301,7 @@ impl Services {
                 }
                 Err(error) => tracing::error!(%error, "cannot wait for signals; stopping"),
             }
-            stop_pace.stop();
+            stop_pace.ask_to_stop();
         });
         let beating = (Arc::clone(&health), Arc::clone(&pace), Arc::clone(&metrics));
         runtime.spawn(async move {
@@ -246,6 +324,13 @@ impl Services {
         Ok((services, renewals))
     }
 
+    /// Ends with the run, which comes first where both failed.
+    fn end(self, done: Done) -> (Done, Arc<Pace>) {
+        let pace = Arc::clone(&self.pace);
+        let stopped = self.stop();
+        (done.and_then(|asked_by| stopped.map(|()| asked_by)), pace)
+    }
+
     /// Lets the senders finish what they have in hand.
     fn stop(mut self) -> Result<()> {
         // An error means that every task has ended already.
@@ -264,6 +349,79 @@ impl Services {
         // What was not finished stays in the outboxes, and goes out at the next start.
         finished.unwrap_or(Ok(()))
     }
+}
+
+/// A service, until it is asked to stop.
+type Task = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+/// What sends what the store has for others: to topics, by mail, to programs.
+fn senders(
+    config: &Config,
+    connection: &Connection,
+    policy: &Arc<Policy>,
+    store: &Store,
+    metrics: &Arc<Metrics>,
+    stopping: &watch::Receiver<bool>,
+    renewals: &mut Renewals,
+) -> Result<Vec<Task>> {
+    let mut tasks: Vec<Task> = Vec::new();
+    let wakers = store.wakers();
+    let publisher = Publisher::new(
+        &connection.client(),
+        topic_names(connection),
+        TopicQueue::open(store.path())?,
+        Arc::clone(metrics),
+    )?;
+    let publish = publisher.run(wakers.topic, stopping.clone());
+    tasks.push(Box::pin(async move { publish.await.context("publishing") }));
+
+    let queue = MailQueue::open(store.path())?;
+    if let Some(sender) = Sender::new(
+        &config.mail,
+        Arc::clone(policy),
+        queue,
+        Arc::clone(metrics),
+        clock::clock(),
+    )? {
+        renewals.offices.push(sender.office());
+        renewals.pacing = Some(sender.pacing());
+        let send = sender.run(wakers.mail, stopping.clone());
+        tasks.push(Box::pin(async move { send.await.context("sending mail") }));
+    }
+    if let Some(operators) = Operators::new(&config.mail, clock::clock())? {
+        let (news, received) = mpsc::channel(NEWS_MAX);
+        renewals.news = Some(news);
+        let tell = operators.run(received, stopping.clone());
+        tasks.push(Box::pin(async move {
+            tell.await;
+            Ok(())
+        }));
+    }
+    for hook in &config.webhooks {
+        let queue = HookQueue::open(store.path())?;
+        let hook = Webhook::new(hook, queue, Arc::clone(metrics), clock::clock());
+        let hook = hook.map_err(|error| anyhow!(error))?;
+        let tell = hook.run(Arc::clone(&wakers.hooks), stopping.clone());
+        tasks.push(Box::pin(
+            async move { tell.await.context("telling a webhook") },
+        ));
+    }
+    let alertmanager = Alertmanager::new(
+        &config.alertmanager,
+        policy.pool.code.as_str(),
+        config.mail.office(Arc::clone(policy))?,
+        store.reader()?,
+        Arc::clone(metrics),
+        clock::clock(),
+    );
+    if let Some(alertmanager) = alertmanager.map_err(|error| anyhow!(error))? {
+        renewals.offices.push(alertmanager.office());
+        let push = alertmanager.run(wakers.hooks, stopping.clone());
+        tasks.push(Box::pin(async move {
+            push.await.context("telling Alertmanager")
+        }));
+    }
+    Ok(tasks)
 }
 
 /// Tells the metrics which regions there are, and how far the calendar goes: to the end of the last
@@ -300,114 +458,242 @@ async fn stop_signal() -> std::io::Result<&'static str> {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "where all parts meet")]
-fn watch_feeds(
-    config: &Config,
-    reloads: Reloads,
-    connection: &Connection,
+/// Where a process works, and with what.
+struct Place<'a> {
+    config: &'a Config,
+    connection: Connection,
     policy: Arc<Policy>,
-    today: impl Fn() -> BusinessDate + Send + Sync + Clone + 'static,
-    routing: Routing,
-    store: Store,
-    lock: Option<Lock>,
-    services: &Services,
-) -> Result<()> {
-    let (pace, health) = (&services.pace, &services.health);
-    let Some(partitions) = partitions(connection, pace, health) else {
-        return pace.take_failure().map_or(Ok(()), Err);
-    };
-    let committed = store.offsets()?;
-    let log = disk::read(config, &policy, store.instance()?, &committed)?;
-    disk::tell_found(&log, &services.metrics);
-    let shares = disk::shares(&log, &partitions, &committed, config.kafka.accept_gap)?;
-    disk::check_topics(connection, &log, &partitions)?;
-    faults::point!("start.offsets-checked");
-    let recorder = match lock {
-        None => None,
-        Some(lock) => {
-            let writer = Writer::open(&log, lock).with_context(|| {
-                format!("cannot write the state in `{}`", config.state().display())
-            })?;
-            Some(disk::record(writer, pace, health)?)
+    services: &'a Services,
+}
+
+impl Place<'_> {
+    /// Reads the feeds, judges, and commits what comes of it here and in the processes that follow.
+    fn watch_feeds(
+        &self,
+        clock: Option<BusinessClock>,
+        reloads: Reloads,
+        routing: Routing,
+        store: Store,
+        lock: Option<Lock>,
+        mut leader: Option<Leader>,
+    ) -> Done {
+        let (pace, health) = (&self.services.pace, &self.services.health);
+        let config = self.config;
+        let Some(partitions) = partitions(&self.connection, pace, health) else {
+            return pace.take_failure().map_or(Ok(None), Err);
+        };
+        let (committed, holders) = (store.offsets()?, store.holders()?);
+        let log = disk::read(
+            config,
+            &self.policy,
+            store.instance()?,
+            &committed,
+            &holders,
+        )?;
+        let mut holdings = vec![Holding::of(&log)];
+        if let Some(leader) = &mut leader {
+            let start = Start::new(store.run(), store.instance()?, &committed, &holders);
+            let Some(others) = leader.gather(&start, pace, health) else {
+                return pace.take_failure().map_or(Ok(None), Err);
+            };
+            holdings.extend(others);
         }
-    };
-    tracing::info!(
-        partitions = partitions.len(),
-        facts_on_disk = log.facts(),
-        records = shares
-            .iter()
-            .map(|share| share.until - share.from)
-            .sum::<i64>(),
-        "loading the state, then reading the feeds on"
-    );
-    let on_disk = recorder.clone().map(|recorder| Disk {
-        loader: Arc::new(log.loader()),
-        recorder,
-    });
-    // Its files are open no longer than they are needed.
-    drop(log);
-    services.runtime.spawn(watch_broker(
-        connection.clone(),
-        partitions.len(),
-        Arc::clone(pace),
-        Arc::clone(health),
-        Arc::clone(&services.metrics),
-    ));
-    let notes = Notes::default();
-    let workers = workers(config.workers);
-    let agreed = Arc::clone(health);
-    let committer = Committer::new(Parts {
-        policy: Arc::clone(&policy),
-        store,
-        routing,
-        watch: FeedWatch::new(Arc::clone(&policy), config.close_within()),
-        fund: FundWatch::new(Arc::clone(&policy)),
-        metrics: Arc::clone(&services.metrics),
-        health: Arc::clone(health),
-        pace: Arc::clone(pace),
-        read_again: {
-            let connection = connection.clone();
-            Box::new(move |topic, partition, offset| {
-                let record = (topic, partition, offset);
-                Ok(kafka::read_again(&connection, record, READ_AGAIN_WITHIN)?)
-            })
-        },
-        make_durable: {
-            let metrics = Arc::clone(&services.metrics);
-            Box::new(move || match &recorder {
-                Some(recorder) => disk::make_durable(recorder, &metrics),
-                None => Ok(()),
-            })
-        },
-        locate: |_, partition, offset| format!("{partition}:{offset}"),
-        waits_for_room: true,
-        on_commit: Box::new(move |committed| {
-            agreed.agree("kafka");
-            if !committed.told.is_empty() {
-                tracing::info!(
-                    epoch = committed.epoch,
-                    told = committed.told.len(),
-                    notices = committed.notices,
-                    "told"
-                );
+        let accept_gap = config.kafka.accept_gap;
+        let shares = disk::shares(&holdings, &partitions, &committed, &holders, accept_gap)?;
+        let mine = of_process(&shares, 0);
+        disk::tell_found(&log, &mine, &self.services.metrics);
+        disk::check_topics(&self.connection, &shares, &partitions)?;
+        faults::point!("start.offsets-checked");
+        let harvest = Harvest::default();
+        let mut team = Team::alone(workers(config.workers));
+        let links = match leader {
+            None => None,
+            Some(leader) => {
+                team.others = Others::new(holdings.len() - 1);
+                let (mesh, links) = leader.begin(&shares, pace, &harvest, &team.others)?;
+                team.mesh = Some(mesh);
+                Some(links)
             }
-        }),
-    });
-    let plan = Plan {
-        policy: Arc::clone(&policy),
-        clockwork: Clockwork::Live {
-            present_from_feeds: config.clock == ClockSource::Feeds,
-        },
-        posts: true,
-    };
-    let business_clock: Option<BusinessClock> = match config.clock {
-        ClockSource::System => Some(Arc::new(today)),
-        ClockSource::Feeds => None,
-    };
-    let feed_of = {
-        let (connection, pace, notes) = (connection.clone(), Arc::clone(pace), notes.clone());
-        move |worker: usize| -> Result<_> {
-            let mine = deal(&shares, worker, workers);
+        };
+        let on_disk = self.on_disk(log, lock, &mine)?;
+        self.services.runtime.spawn(watch_broker(
+            self.connection.clone(),
+            partitions.len(),
+            Arc::clone(pace),
+            Arc::clone(health),
+            Arc::clone(&self.services.metrics),
+        ));
+        let holders = holders_of(&shares)?;
+        let recorder = on_disk.as_ref().map(|disk| Arc::clone(&disk.recorder));
+        let mut committer = self.committer(store, routing, holders, recorder);
+        let feeds = self.feeds(&harvest, mine, on_disk, team.workers, clock, Some(reloads));
+        live::run(
+            self.plan(),
+            team,
+            Duration::from_millis(config.epoch_ms),
+            pace,
+            &harvest,
+            feeds,
+            |complete| committer.commit(complete),
+        )?;
+        tracing::info!("everything read is committed");
+        faults::point!("stop.committed");
+        Ok(links.and_then(LeaderLinks::dismiss))
+    }
+
+    /// Reads its part of the feeds, and hands what comes of it to the leader.
+    fn work_for_the_leader(&self, credentials: Credentials, lock: Option<Lock>) -> Done {
+        let (pace, health) = (&self.services.pace, &self.services.health);
+        let config = self.config;
+        let stopped = || pace.take_failure().map_or(Ok(None), Err);
+        let Some((mut follower, start)) = Follower::join(credentials, pace, health)? else {
+            return stopped();
+        };
+        let (Some(committed), Some(holders)) = (start.committed(), start.holders()) else {
+            bail!("process 0 says what cannot be understood");
+        };
+        let log = disk::read(config, &self.policy, start.store, &committed, &holders)?;
+        let Some(mine) = follower.offer(&Holding::of(&log), pace)? else {
+            return stopped();
+        };
+        disk::tell_found(&log, &mine, &self.services.metrics);
+        let (mesh, link) = follower.begin(pace, health)?;
+        let team = Team {
+            mesh: Some(mesh),
+            is_leader: false,
+            ..Team::alone(workers(config.workers))
+        };
+        let on_disk = self.on_disk(log, lock, &mine)?;
+        let recorder = on_disk.as_ref().map(|disk| Arc::clone(&disk.recorder));
+        let harvest = Harvest::default();
+        let feeds = self.feeds(&harvest, mine, on_disk, team.workers, None, None);
+        live::run(
+            self.plan(),
+            team,
+            Duration::from_millis(config.epoch_ms),
+            pace,
+            &harvest,
+            feeds,
+            |complete| {
+                health.beat();
+                if let Some(recorder) = &recorder {
+                    disk::make_durable(recorder, &self.services.metrics)?;
+                }
+                if LIVE <= complete.end {
+                    health.agree("kafka");
+                }
+                link.hand_over(complete);
+                Ok(())
+            },
+        )?;
+        tracing::info!("everything read is handed over");
+        Ok(link.wait_for_dismissal())
+    }
+
+    /// Goes on with the state on disk, from where the log ends.
+    fn on_disk(&self, log: Log, lock: Option<Lock>, mine: &[Share]) -> Result<Option<Disk>> {
+        tracing::info!(
+            partitions = mine.len(),
+            facts_on_disk = mine
+                .iter()
+                .map(|share| share.known.tally.accepted)
+                .sum::<u64>(),
+            records = mine
+                .iter()
+                .map(|share| share.until - share.from)
+                .sum::<i64>(),
+            "loading the state, then reading the feeds on"
+        );
+        let Some(lock) = lock else {
+            return Ok(None);
+        };
+        let writer = Writer::open(&log, lock).with_context(|| {
+            format!(
+                "cannot write the state in `{}`",
+                self.config.state().display()
+            )
+        })?;
+        // The log's files are open no longer than they are needed.
+        Ok(Some(Disk {
+            loader: Arc::new(log.loader()),
+            recorder: disk::record(writer, &self.services.pace, &self.services.health)?,
+            loads: disk::loads(&log, mine),
+        }))
+    }
+
+    fn plan(&self) -> Plan {
+        Plan {
+            policy: Arc::clone(&self.policy),
+            clockwork: Clockwork::Live {
+                present_from_feeds: self.config.clock == ClockSource::Feeds,
+            },
+            posts: true,
+        }
+    }
+
+    fn committer(
+        &self,
+        store: Store,
+        routing: Routing,
+        holders: Vec<Holder>,
+        recorder: Option<Arc<Recorder>>,
+    ) -> Committer {
+        let agreed = Arc::clone(&self.services.health);
+        Committer::new(Parts {
+            policy: Arc::clone(&self.policy),
+            store,
+            routing,
+            watch: FeedWatch::new(Arc::clone(&self.policy), self.config.close_within()),
+            fund: FundWatch::new(Arc::clone(&self.policy)),
+            metrics: Arc::clone(&self.services.metrics),
+            health: Arc::clone(&self.services.health),
+            pace: Arc::clone(&self.services.pace),
+            read_again: {
+                let connection = self.connection.clone();
+                Box::new(move |topic, partition, offset| {
+                    let record = (topic, partition, offset);
+                    Ok(kafka::read_again(&connection, record, READ_AGAIN_WITHIN)?)
+                })
+            },
+            make_durable: {
+                let metrics = Arc::clone(&self.services.metrics);
+                Box::new(move || match &recorder {
+                    Some(recorder) => disk::make_durable(recorder, &metrics),
+                    None => Ok(()),
+                })
+            },
+            locate: |_, partition, offset| format!("{partition}:{offset}"),
+            holders,
+            waits_for_room: true,
+            on_commit: Box::new(move |committed| {
+                agreed.agree("kafka");
+                if !committed.told.is_empty() {
+                    tracing::info!(
+                        epoch = committed.epoch,
+                        told = committed.told.len(),
+                        notices = committed.notices,
+                        "told"
+                    );
+                }
+            }),
+        })
+    }
+
+    /// The feed of each worker of this process. The first one tells all the time and what is configured otherwise, if it
+    /// is given a clock and reloads.
+    fn feeds(
+        &self,
+        harvest: &Harvest,
+        mine: Vec<Share>,
+        on_disk: Option<Disk>,
+        workers: usize,
+        clock: Option<BusinessClock>,
+        reloads: Option<Reloads>,
+    ) -> impl Fn(usize) -> Result<LiveFeed<KafkaSource>> + Send + Sync + 'static {
+        let (connection, policy) = (self.connection.clone(), Arc::clone(&self.policy));
+        let (pace, notes) = (Arc::clone(&self.services.pace), harvest.notes.clone());
+        move |worker: usize| {
+            let mine = deal(&mine, worker, workers);
             let from: Vec<_> = mine
                 .iter()
                 .map(|share| (share.topic, share.partition, share.from))
@@ -418,31 +704,38 @@ fn watch_feeds(
             let decoder = Decoder::new(Regions::new(
                 policy.pool.regions.iter().map(|region| region.code),
             ));
-            let clock = if worker == 0 {
-                business_clock.clone()
-            } else {
-                None
-            };
-            let feed = LiveFeed::new(
-                source,
-                decoder,
-                &mine,
-                &pace,
-                &notes,
-                clock,
-                on_disk.clone(),
-            );
-            Ok(match worker {
-                0 => feed.with_reloads(reloads.clone()),
+            let clock = clock.clone().filter(|_| worker == 0);
+            let on_disk = on_disk.clone();
+            let feed = LiveFeed::new(source, decoder, &mine, &pace, &notes, clock, on_disk);
+            Ok(match &reloads {
+                Some(reloads) if worker == 0 => feed.with_reloads(reloads.clone()),
                 _ => feed,
             })
         }
-    };
-    let epoch = Duration::from_millis(config.epoch_ms);
-    live::run(plan, workers, epoch, pace, &notes, feed_of, committer)?;
-    tracing::info!("everything read is committed");
-    faults::point!("stop.committed");
-    Ok(())
+    }
+}
+
+/// What a process reads.
+fn of_process(shares: &[(usize, Share)], process: usize) -> Vec<Share> {
+    shares
+        .iter()
+        .filter(|(of, _)| *of == process)
+        .map(|(_, share)| *share)
+        .collect()
+}
+
+/// Who has which partition on disk from now on, for the store.
+fn holders_of(shares: &[(usize, Share)]) -> Result<Vec<Holder>> {
+    shares
+        .iter()
+        .map(|(process, share)| {
+            Ok(Holder {
+                topic: share.topic,
+                partition: share.partition,
+                process: u32::try_from(*process)?,
+            })
+        })
+        .collect()
 }
 
 struct KafkaSource {

@@ -6,7 +6,7 @@
 //! `fuzz_targets/`, a `[[bin]]` in the manifest and a folder in `corpus/`.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -200,6 +200,7 @@ fn continued(folder: &Path) {
             .iter()
             .flat_map(|topic| (0..4).map(move |partition| ((*topic, partition), 1 << 47)))
             .collect::<BTreeMap<_, _>>(),
+        elsewhere: BTreeSet::new(),
     };
     let read = || Log::read(folder, expected.clone()).expect("the folder can be read");
     let log = read();

@@ -260,10 +260,10 @@ fn is_close(close: &Close, regions: usize) -> bool {
         && close.id.is_ascii()
 }
 
-/// A tally as the head of a segment has it.
+/// How far a partition is known, as the head of a segment and one process to another says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NamedPosition {
+pub struct NamedPosition {
     topic: String,
     partition: i32,
     next: i64,
@@ -273,7 +273,8 @@ pub(crate) struct NamedPosition {
 }
 
 impl NamedPosition {
-    pub(crate) fn of((topic, partition): (Topic, i32), position: &Position) -> NamedPosition {
+    /// Of a partition.
+    pub fn of((topic, partition): (Topic, i32), position: &Position) -> NamedPosition {
         let tally = &position.tally;
         NamedPosition {
             topic: topic.to_string(),
@@ -289,7 +290,8 @@ impl NamedPosition {
         }
     }
 
-    pub(crate) fn position(&self) -> Option<((Topic, i32), Position)> {
+    /// The partition, and how far it is known; `None` if there can be no such position.
+    pub fn position(&self) -> Option<((Topic, i32), Position)> {
         let mut tally = Tally {
             read: self.read,
             ..Tally::default()

@@ -19,7 +19,7 @@ pub mod recorder;
 pub mod segment;
 pub mod writer;
 
-pub use frame::{Frame, Position, Range, Witness};
+pub use frame::{Frame, NamedPosition, Position, Range, Witness};
 pub use log::{Damage, Expected, Loader, Log};
 pub use recorder::{Recorder, Watcher};
 pub use writer::{Lock, Writer};

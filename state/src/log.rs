@@ -5,7 +5,7 @@
 //! that a process wrote before it ended, and that was not committed, stays in its segment without
 //! counting: the head of the next segment says from where that process's successor read on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,8 @@ pub struct Expected {
     pub regions: Vec<RegionCode>,
     /// The first offset not committed, by partition.
     pub committed: BTreeMap<Key, i64>,
+    /// Partitions that another process has: what is missing of them here is not missed.
+    pub elsewhere: BTreeSet<Key>,
 }
 
 /// Something of the log that cannot be used, and with it whatever comes after.
@@ -274,6 +276,7 @@ impl Log {
         self.expected
             .committed
             .iter()
+            .filter(|(key, _)| !self.expected.elsewhere.contains(key))
             .map(|(key, committed)| {
                 let known = self.positions.get(key).map_or(0, |known| known.next);
                 (*key, (known, *committed))

@@ -268,6 +268,21 @@ impl Process {
         let _ = rustix::process::kill_process(self.server, Signal::HUP);
     }
 
+    /// Asks the server to end, and waits for nothing.
+    pub fn ask_to_stop(&self) {
+        let _ = rustix::process::kill_process(self.server, Signal::TERM);
+    }
+
+    /// Stops the server as if it hung (SIGSTOP).
+    pub fn pause(&self) {
+        let _ = rustix::process::kill_process(self.server, Signal::STOP);
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn go_on(&self) {
+        let _ = rustix::process::kill_process(self.server, Signal::CONT);
+    }
+
     /// How it ended, if it has: as a shell says it, 128 more than the signal that ended it.
     pub fn ended(&mut self) -> Option<i32> {
         match self.keeper.try_wait() {

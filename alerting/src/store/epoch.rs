@@ -670,6 +670,16 @@ impl<'a> Writer<'a> {
                 as_of.closed.to_string(),
             ])?;
         }
+        for holder in &batch.holders {
+            tx.prepare_cached(
+                "INSERT OR REPLACE INTO holder (topic, partition, process) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![
+                holder.topic.as_str(),
+                holder.partition,
+                holder.process
+            ])?;
+        }
         match batch.present {
             Some(present) => set_meta(tx, PRESENT, &present.to_string()),
             None => Ok(()),

@@ -30,6 +30,9 @@ pub enum StoreError {
     /// Another process works on the same file.
     #[error("`{0}` is in use by another process: one store has one owner")]
     InUse(PathBuf),
+    /// Another process opened the store since, and goes on with it.
+    #[error("another process has taken the store over: this one writes nothing any more")]
+    Fenced,
     /// Written by a newer version of the program, or the migration failed.
     #[error("the store's schema does not suit this version of the program")]
     Schema(#[source] Box<rusqlite_migration::Error>),

@@ -28,7 +28,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 use tokio::sync::Notify;
 
-use crate::batch::{EpochBatch, FeedAsOf, FeedTotals, PartitionOffset};
+use crate::batch::{EpochBatch, FeedAsOf, FeedTotals, Holder, PartitionOffset};
 use crate::identity::AlertIdentity;
 use crate::routing::Routing;
 
@@ -52,6 +52,7 @@ const CACHE_KIB: i64 = 64 * 1024;
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("schema.sql")),
     M::up(include_str!("schema_2_mail.sql")),
+    M::up(include_str!("schema_3_processes.sql")),
 ];
 
 /// The one writer of epochs. See the module.
@@ -59,6 +60,8 @@ pub struct Store {
     connection: Connection,
     path: PathBuf,
     identity: AlertIdentity,
+    /// How often the store was opened to write: whoever has another number than the file writes nothing.
+    run: u64,
     tallies: Tallies,
     wakers: Wakers,
     log: wal::Keeper,
@@ -104,11 +107,13 @@ impl Store {
         faults::point!("open.tables-made");
         bind_identity(&mut connection, identity)?;
         faults::point!("open.bound");
+        let run = begin_run(&mut connection)?;
         let tallies = Tallies::load(&connection)?;
         Ok(Store {
             connection,
             path: path.to_owned(),
             identity: identity.clone(),
+            run,
             tallies,
             wakers: Wakers::default(),
             log: wal::Keeper::default(),
@@ -125,7 +130,8 @@ impl Store {
     /// If the counts of a feed do not add up: read = accepted + redelivered + rejected.
     ///
     /// # Errors
-    /// See [`StoreError::is_retryable`]: then the same batch may be committed again.
+    /// See [`StoreError::is_retryable`]: then the same batch may be committed again. [`StoreError::Fenced`]: another
+    /// process has taken the store over.
     pub fn commit(
         &mut self,
         batch: &EpochBatch,
@@ -173,6 +179,10 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         faults::point!("store.begun");
+        // The lock says the same, but not on every file system, nor to one who slept through its loss.
+        if run_of(&transaction)? != self.run {
+            return Err(StoreError::Fenced);
+        }
         let mut writer = epoch::Writer::new(
             &transaction,
             &self.identity,
@@ -241,6 +251,16 @@ impl Store {
             .transpose()
     }
 
+    /// The number of this opening, greater than that of every one before.
+    pub const fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// Which process has each partition on disk, as the last run left it.
+    pub fn holders(&self) -> Result<Vec<Holder>, StoreError> {
+        read::holders(&self.connection)
+    }
+
     /// Where each partition is to be read on, by topic and partition.
     pub fn offsets(&self) -> Result<Vec<PartitionOffset>, StoreError> {
         read::offsets(&self.connection)
@@ -273,6 +293,7 @@ impl Store {
 const INSTANCE: &str = "instance";
 const IDENTITY: &str = "identity";
 const PRESENT: &str = "present";
+const RUN: &str = "run";
 
 /// Makes the file if it is not there, and locks its neighbour `.lock` against a second process.
 fn claim_file(path: &Path) -> Result<File, StoreError> {
@@ -366,6 +387,23 @@ fn bind_identity(connection: &mut Connection, identity: &AlertIdentity) -> Resul
         }
     }
     Ok(transaction.commit()?)
+}
+
+/// Counts this opening: from its commit on nobody who opened the store before can write an epoch.
+fn begin_run(connection: &mut Connection) -> Result<u64, StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let run = run_of(&transaction)? + 1;
+    set_meta(&transaction, RUN, &run.to_string())?;
+    transaction.commit()?;
+    Ok(run)
+}
+
+/// How often the store was opened; 0 before the first time that this was counted.
+fn run_of(connection: &Connection) -> Result<u64, StoreError> {
+    match meta(connection, RUN)? {
+        Some(run) => word(Ok(run.as_str()), |run| run.parse().ok()),
+        None => Ok(0),
+    }
 }
 
 /// Looks through the whole file: after a disk failed, what was written last is in doubt, and must not be built upon.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::{StoreError, connect, region_of, time_of, word};
-use crate::batch::{FeedAsOf, FeedTotals, PartitionOffset};
+use crate::batch::{FeedAsOf, FeedTotals, Holder, PartitionOffset};
 use crate::life::EventKind;
 
 /// A connection that only reads. It sees each epoch whole or not at all, and delays nobody.
@@ -279,6 +279,11 @@ impl Reader {
         offsets(&self.connection)
     }
 
+    /// Which process has each partition on disk, as the last run left it.
+    pub fn holders(&self) -> Result<Vec<Holder>, StoreError> {
+        holders(&self.connection)
+    }
+
     /// How far each feed is complete, by topic and region.
     pub fn feed_as_of(&self) -> Result<Vec<FeedAsOf>, StoreError> {
         feed_as_of(&self.connection)
@@ -373,6 +378,21 @@ pub(super) fn offsets(connection: &Connection) -> Result<Vec<PartitionOffset>, S
         });
     }
     Ok(offsets)
+}
+
+pub(super) fn holders(connection: &Connection) -> Result<Vec<Holder>, StoreError> {
+    let mut select = connection
+        .prepare_cached("SELECT topic, partition, process FROM holder ORDER BY topic, partition")?;
+    let mut rows = select.query([])?;
+    let mut holders = Vec::new();
+    while let Some(row) = rows.next()? {
+        holders.push(Holder {
+            topic: word(row.get_ref(0)?.as_str(), Topic::parse)?,
+            partition: row.get(1)?,
+            process: row.get(2)?,
+        });
+    }
+    Ok(holders)
 }
 
 pub(super) fn feed_as_of(connection: &Connection) -> Result<Vec<FeedAsOf>, StoreError> {

@@ -258,6 +258,49 @@ fn one_owner_and_one_secret() {
     assert_eq!(open(&folder).instance().unwrap(), instance);
 }
 
+#[test]
+fn whoever_slept_through_a_takeover_writes_nothing() {
+    let (folder, mut sleeper) = store();
+    let commit = |store: &mut Store, number| {
+        let batch = batch(number, [update(arrears(number as u32, 100))]);
+        store.commit(&batch, &Routing::none(), now())
+    };
+    commit(&mut sleeper, 1).unwrap();
+    // On a file system without locks, or after the lock was lost: the file beside it is another one now.
+    std::fs::remove_file(folder.path().join("data/fund.db.lock")).unwrap();
+    let mut successor = open(&folder);
+    assert!(sleeper.run() < successor.run());
+    let error = commit(&mut sleeper, 2).unwrap_err();
+    assert!(
+        matches!(error, StoreError::Fenced) && !error.is_retryable(),
+        "{error:?}"
+    );
+    commit(&mut successor, 3).unwrap();
+    let told: u64 = successor.tallies().events.values().sum();
+    assert_eq!(told, 2);
+}
+
+#[test]
+fn holders_are_those_of_the_last_run() {
+    let (folder, mut store) = store();
+    let holder = |partition, process| Holder {
+        topic: Topic::TaxCollection,
+        partition,
+        process,
+    };
+    let mut first = batch(1, []);
+    first.holders = vec![holder(0, 0), holder(1, 1)];
+    store.commit(&first, &Routing::none(), now()).unwrap();
+    let mut second = batch(2, []);
+    second.holders = vec![holder(0, 1)];
+    store.commit(&second, &Routing::none(), now()).unwrap();
+    drop(store);
+    assert_eq!(
+        open(&folder).holders().unwrap(),
+        [holder(0, 1), holder(1, 1)]
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn only_the_owner_may_read_it() {

@@ -10,10 +10,12 @@
 //! data and never a timestamp. When an epoch is complete its books are settled and judged, and what
 //! changed is left in the [`Results`]; it may be taken once the probe has passed the epoch.
 
+mod bytes;
 mod posting;
 mod subjects;
 pub mod times;
 mod totals;
+pub mod wire;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -31,7 +33,7 @@ use timely::dataflow::operators::generic::operator::source;
 use timely::dataflow::operators::{Operator, Probe};
 use timely::worker::Worker;
 
-use crate::store::packed::{key, mix, pack, pieces};
+use crate::store::packed::{key, mix, origin, pack, pieces};
 pub use subjects::differences;
 use times::{Close, Times};
 
@@ -66,7 +68,8 @@ struct Parcel {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Load {
-    Facts(Vec<u8>),
+    /// As they are within a process; between processes as bytes.
+    Facts(#[serde(with = "bytes")] Vec<u8>),
     Close(Close),
     /// Days since 1900.
     Present(u32),
@@ -151,12 +154,27 @@ impl Outlet {
     /// Sends facts again that were sent before, by whatever worker and in whatever order.
     pub fn facts_again(&mut self, facts: &[u8]) {
         for (key, fact) in pieces(facts) {
-            let target = owner(key, self.loads.len());
-            if self.loads[target].len() >= LOAD_BYTES {
-                self.ship(target);
-            }
-            self.loads[target].extend_from_slice(fact);
+            self.again(key, fact);
         }
+    }
+
+    /// The same, but only those of the feeds and lanes (positions divided by 2^48) that `wanted` names.
+    pub fn facts_again_of(&mut self, facts: &[u8], wanted: impl Fn(Topic, u16) -> bool) {
+        for (key, fact) in pieces(facts) {
+            let (topic, position) = origin(fact);
+            if wanted(topic, (position >> 48) as u16) {
+                self.again(key, fact);
+            }
+        }
+    }
+
+    #[inline]
+    fn again(&mut self, key: u128, fact: &[u8]) {
+        let target = owner(key, self.loads.len());
+        if self.loads[target].len() >= LOAD_BYTES {
+            self.ship(target);
+        }
+        self.loads[target].extend_from_slice(fact);
     }
 
     /// Sends a day close again.
@@ -336,7 +354,8 @@ pub struct Results(Arc<Mutex<Vec<OfEpoch>>>);
 type OfEpoch = (u64, Vec<Outcome>);
 
 impl Results {
-    fn leave(&self, epoch: u64, outcomes: Vec<Outcome>) {
+    /// Leaves what came of an epoch; of another process, what it has handed over.
+    pub fn leave(&self, epoch: u64, outcomes: Vec<Outcome>) {
         if !outcomes.is_empty() {
             self.0
                 .lock()

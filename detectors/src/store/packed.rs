@@ -398,6 +398,13 @@ pub fn pieces(bytes: &[u8]) -> impl Iterator<Item = (u128, &[u8])> {
     })
 }
 
+/// The feed and the position of one of these [`pieces`].
+#[inline]
+pub fn origin(piece: &[u8]) -> (Topic, u64) {
+    let packed = Packed(&piece[ENVELOPE..]);
+    (packed.kind().topic(), packed.position())
+}
+
 /// Counts the facts in bytes that were kept somewhere else; `None` if they are not what [`pack`]
 /// writes of the facts of a pool with so many regions, so that nothing else may be asked of them.
 pub fn count_checked(bytes: &[u8], regions: usize) -> Option<u64> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alerting::batch::{
-    DeadLetter, Duty, EpochBatch, FeedAsOf, FeedTotals, PartitionOffset, Update,
+    DeadLetter, Duty, EpochBatch, FeedAsOf, FeedTotals, Holder, PartitionOffset, Update,
 };
 use alerting::http::Health;
 use alerting::metrics::{CommitTimes, Metrics};
@@ -18,7 +18,7 @@ use domain::{AlertKey, BusinessDate, Detector, Period, RegionCode, Topic};
 use ingest::{Reason, Tally};
 use rules::Policy;
 
-use super::{Complete, FundWatch, LIVE, Pace, is_empty, partition_and_offset};
+use super::{Complete, FundWatch, LIVE, Note, Pace, is_empty, partition_and_offset};
 use crate::clock;
 
 /// Between attempts to commit to a disk that is full.
@@ -45,6 +45,8 @@ pub struct Committer {
     read_again: ReadAgain,
     make_durable: MakeDurable,
     locate: Locate,
+    /// For the first commit.
+    holders: Vec<Holder>,
     /// What was complete before everything that was there at the start is.
     first: Complete,
     /// Of each partition: what its reader counted, and what the books found afterwards.
@@ -88,6 +90,8 @@ pub struct Parts {
     pub make_durable: MakeDurable,
     /// How a position is written in a dead letter.
     pub locate: Locate,
+    /// Which process has what is read of each partition on disk.
+    pub holders: Vec<Holder>,
     /// A full disk is waited for; else it is an error.
     pub waits_for_room: bool,
     /// Called after each commit.
@@ -109,6 +113,7 @@ impl Committer {
             read_again: parts.read_again,
             make_durable: parts.make_durable,
             locate: parts.locate,
+            holders: parts.holders,
             first: Complete::default(),
             counts: BTreeMap::new(),
             closed: BTreeMap::new(),
@@ -134,11 +139,12 @@ impl Committer {
         } else {
             complete
         };
-        let Complete {
-            mut outcomes,
-            notes,
-            end,
-        } = complete;
+        let end = complete.end;
+        let mut outcomes = Vec::new();
+        for (_, mut of_epoch) in complete.outcomes {
+            outcomes.append(&mut of_epoch);
+        }
+        let notes: Vec<Note> = complete.notes.into_iter().map(|(_, note)| note).collect();
         for reload in notes.iter().filter_map(|note| note.reload.as_ref()) {
             self.policy = Arc::clone(&reload.policy);
             self.routing = reload.routing.clone();
@@ -153,6 +159,7 @@ impl Committer {
         }
         let mut batch = EpochBatch {
             epoch: self.epoch,
+            holders: std::mem::take(&mut self.holders),
             ..EpochBatch::default()
         };
         let mut touched = BTreeMap::new();
@@ -171,8 +178,8 @@ impl Committer {
             batch.dead_letters.push(DeadLetter {
                 topic: rejected.topic,
                 position: (self.locate)(rejected.topic, rejected.partition, rejected.offset),
-                reason: rejected.reject.reason.to_string(),
-                field: rejected.reject.field.map(str::to_owned),
+                reason: rejected.reason.to_string(),
+                field: rejected.field,
                 raw: rejected.raw,
             });
         }
@@ -390,7 +397,7 @@ mod tests {
     use alerting::identity::{AlertIdentity, DEFAULT_SECRET};
     use anyhow::bail;
 
-    use super::super::{BACKLOG, Note, PartitionNote};
+    use super::super::{BACKLOG, PartitionNote};
     use super::*;
 
     fn committer(folder: &std::path::Path, make_durable: MakeDurable) -> Committer {
@@ -408,6 +415,7 @@ mod tests {
             read_again: Box::new(|_, _, _| Ok(None)),
             make_durable,
             locate: |_, partition, offset| format!("{partition}:{offset}"),
+            holders: Vec::new(),
             waits_for_room: false,
             on_commit: Box::new(|_| ()),
         })
@@ -427,7 +435,7 @@ mod tests {
         Complete {
             end,
             outcomes: Vec::new(),
-            notes: vec![note],
+            notes: vec![(0, note)],
         }
     }
 

@@ -1,7 +1,7 @@
 //! A worker's share of the live feeds: loads what is on disk, then reads, decodes, counts, and
 //! closes epochs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,11 @@ use detectors::dataflow::{Advance, Feed, Outlet, Sent};
 use domain::{BusinessDate, Topic};
 use ingest::kafka::Event;
 use ingest::{Decoder, Reason};
-use state::{Frame, Loader, Position, Range, Recorder, Witness};
+use state::{Frame, Key, Loader, Position, Range, Recorder, Witness};
 
 use super::{
-    BACKLOG, LIVE, Note, Notes, Pace, PartitionNote, RejectedRecord, Reload, Reloads, position,
+    BACKLOG, LIVE, Note, Notes, Pace, PartitionNote, RejectedRecord, Reload, Reloads,
+    partition_and_offset, position,
 };
 
 /// Where records come from as time goes by.
@@ -53,6 +54,8 @@ pub struct Disk {
     pub loader: Arc<Loader>,
     /// Takes what is read.
     pub recorder: Arc<Recorder>,
+    /// Of which partitions it is loaded; `None`: of all that it has. What another process reads is loaded there.
+    pub loads: Option<Arc<BTreeSet<Key>>>,
 }
 
 /// A partition as far as it is read.
@@ -182,11 +185,19 @@ impl<S: RecordSource> LiveFeed<S> {
             return Ok(false);
         };
         Ok(disk.loader.load(|loaded| {
-            outlet.facts_again(loaded.facts);
-            loaded
-                .closes
-                .into_iter()
-                .for_each(|close| outlet.close_again(close));
+            let loads = disk.loads.as_deref();
+            match loads {
+                None => outlet.facts_again(loaded.facts),
+                Some(loads) => outlet.facts_again_of(loaded.facts, |topic, lane| {
+                    loads.contains(&(topic, i32::from(lane)))
+                }),
+            }
+            for close in loaded.closes {
+                let (partition, _) = partition_and_offset(close.position);
+                if loads.is_none_or(|loads| loads.contains(&(close.topic(), partition))) {
+                    outlet.close_again(close);
+                }
+            }
         })?)
     }
 
@@ -447,7 +458,8 @@ impl Reading {
                             topic,
                             partition,
                             offset: record.offset,
-                            reject,
+                            reason: reject.reason,
+                            field: reject.field.map(str::to_owned),
                             raw: kept.to_vec(),
                         });
                         faults::point!("feed.rejected");

@@ -10,6 +10,9 @@
 //! started. They are committed as one, reconciled with what is stored, so that nobody is told of
 //! verdicts on half of the facts, and a restart tells nothing twice. They are two because what the
 //! second changes was caused by its facts. From then on an epoch is closed every few milliseconds.
+//!
+//! With several processes each does all of this but for the committer: what came of an epoch in the others is handed to the
+//! process that has it, once it is durable on their disks (`cluster/`).
 
 pub mod committer;
 pub mod feed;
@@ -23,19 +26,22 @@ use alerting::{EpochBatch, Routing};
 use anyhow::{Result, anyhow};
 use detectors::dataflow::{self, Outcome, Plan, Results};
 use domain::Topic;
-use ingest::{Reject, Tally};
+use ingest::{Reason, Tally};
 use rules::{Policy, PolicyText};
+use timely::worker::Worker;
 
 pub use committer::Committer;
 pub use feed::{Disk, LiveFeed, RecordSource, Share};
 pub use fund::FundWatch;
+
+use crate::cluster::Mesh;
 
 /// The epoch of what was on disk.
 const LOADED: u64 = 0;
 /// The epoch of what was on the topics, too, when the program started.
 const BACKLOG: u64 = 1;
 /// The first epoch of what came later.
-const LIVE: u64 = 2;
+pub const LIVE: u64 = 2;
 
 /// How many epochs may be read ahead of what is committed.
 pub const EPOCHS_AHEAD: u64 = 4;
@@ -48,6 +54,8 @@ pub struct Pace {
     /// Epochs below are committed.
     committed: AtomicU64,
     stop: AtomicBool,
+    /// Whether somebody asked this process to stop.
+    asked: AtomicBool,
     failed: Mutex<Option<anyhow::Error>>,
 }
 
@@ -55,6 +63,17 @@ impl Pace {
     /// Asks everybody to finish what is read, and stop.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+    }
+
+    /// A signal asks this process to stop.
+    pub fn ask_to_stop(&self) {
+        self.asked.store(true, Ordering::Release);
+        self.stop();
+    }
+
+    /// Whether a signal asked this process to stop.
+    pub fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
     }
 
     /// Whether to stop.
@@ -75,6 +94,23 @@ impl Pace {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
+    }
+
+    /// Why it has to stop, if it has to.
+    pub fn failure(&self) -> Option<String> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.as_ref().map(|error| format!("{error:#}"))
+    }
+
+    /// The epoch that is to be open, and the first that is not committed.
+    pub fn stand(&self) -> (u64, u64) {
+        (self.open(), self.committed.load(Ordering::Acquire))
+    }
+
+    /// Another process counts the epochs, and stands there.
+    pub fn follow(&self, (open, committed): (u64, u64)) {
+        self.committed_below(committed);
+        self.open.store(open, Ordering::Release);
     }
 
     /// Opens the next epoch, unless the store is behind.
@@ -157,7 +193,7 @@ impl Reloads {
 }
 
 /// How far a partition is read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartitionNote {
     /// The feed.
     pub topic: Topic,
@@ -170,7 +206,7 @@ pub struct PartitionNote {
 }
 
 /// A record that could not be decoded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedRecord {
     /// The feed.
     pub topic: Topic,
@@ -179,7 +215,9 @@ pub struct RejectedRecord {
     /// The offset.
     pub offset: i64,
     /// Why.
-    pub reject: Reject,
+    pub reason: Reason,
+    /// The field at fault, if it is one's.
+    pub field: Option<String>,
     /// Its bytes; of a `too-large` one the first 1024.
     pub raw: Vec<u8>,
 }
@@ -189,33 +227,89 @@ pub struct RejectedRecord {
 pub struct Notes(Arc<Mutex<Vec<(u64, Note)>>>);
 
 impl Notes {
-    fn leave(&self, epoch: u64, note: Note) {
+    /// Leaves what was read in an epoch; of another process, what it has handed over.
+    pub fn leave(&self, epoch: u64, note: Note) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push((epoch, note));
     }
 
-    fn take_before(&self, end: u64) -> Vec<Note> {
+    fn take_before(&self, end: u64) -> Vec<(u64, Note)> {
         let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (taken, left) = std::mem::take(&mut *notes)
             .into_iter()
             .partition(|(epoch, _)| *epoch < end);
         *notes = left;
-        let taken: Vec<(u64, Note)> = taken;
-        taken.into_iter().map(|(_, note)| note).collect()
+        taken
     }
 }
 
-/// Complete epochs, for the committer.
+/// What was read in epochs, and what came of them, until they are complete.
+#[derive(Clone, Debug, Default)]
+pub struct Harvest {
+    /// What feeds have read.
+    pub notes: Notes,
+    /// What the dataflow found.
+    pub results: Results,
+}
+
+/// Complete epochs.
 #[derive(Debug, Default)]
 pub struct Complete {
     /// Epochs below are complete.
     pub end: u64,
-    /// What came of them.
-    pub outcomes: Vec<Outcome>,
-    /// What was read in them.
-    pub notes: Vec<Note>,
+    /// What came of them, by epoch.
+    pub outcomes: Vec<(u64, Vec<Outcome>)>,
+    /// What was read in them, by epoch.
+    pub notes: Vec<(u64, Note)>,
+}
+
+/// Up to where the other processes have handed over what was read in epochs, and what came of them. There are none
+/// where one process works alone, or does not write the store.
+#[derive(Clone, Debug, Default)]
+pub struct Others(Arc<[AtomicU64]>);
+
+impl Others {
+    /// So many.
+    pub fn new(count: usize) -> Others {
+        Others((0..count).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// One of them has handed everything over that belongs to epochs below `end`.
+    pub fn handed_over(&self, number: usize, end: u64) {
+        self.0[number].store(end, Ordering::Release);
+    }
+
+    /// The first epoch that not all have handed over.
+    fn end(&self) -> u64 {
+        let ends = self.0.iter().map(|end| end.load(Ordering::Acquire));
+        ends.min().unwrap_or(u64::MAX)
+    }
+}
+
+/// Who works.
+pub struct Team {
+    /// Worker threads of each process.
+    pub workers: usize,
+    /// What connects this process with the others.
+    pub mesh: Option<Mesh>,
+    /// Those whose part is waited for.
+    pub others: Others,
+    /// Whether this process counts the epochs.
+    pub is_leader: bool,
+}
+
+impl Team {
+    /// One process, which works alone.
+    pub fn alone(workers: usize) -> Team {
+        Team {
+            workers,
+            mesh: None,
+            others: Others::default(),
+            is_leader: true,
+        }
+    }
 }
 
 /// Position of a record on Kafka: partition in the upper 16 bits, offset below.
@@ -234,62 +328,73 @@ pub fn partition_and_offset(position: u64) -> (i32, i64) {
     ((position >> 48) as i32, (position & ((1 << 48) - 1)) as i64)
 }
 
-/// Runs workers over the feeds that `feed_of` makes for each worker, until they have finished; what
-/// is complete goes to `committer`, on the calling thread.
+/// Runs workers over the feeds that `feed_of` makes for each worker of this process, until they have finished; what
+/// is complete is given to `take`, on the calling thread.
 ///
 /// # Errors
 /// The first thing that could not go on.
 pub fn run<F: dataflow::Feed>(
     plan: Plan,
-    workers: usize,
+    team: Team,
     epoch: Duration,
     pace: &Arc<Pace>,
-    notes: &Notes,
+    harvest: &Harvest,
     feed_of: impl Fn(usize) -> Result<F> + Send + Sync + 'static,
-    mut committer: Committer,
-) -> Result<Committer> {
+    mut take: impl FnMut(Complete) -> Result<()>,
+) -> Result<()> {
+    let Team {
+        workers,
+        mesh,
+        others,
+        is_leader,
+    } = team;
     // So many epochs may be complete and not committed, and one more when all is over: nobody waits here.
     let (sender, receiver) = mpsc::sync_channel::<Complete>(EPOCHS_AHEAD as usize + 2);
-    let results = Results::default();
     let guards = {
-        let (pace, notes, results) = (Arc::clone(pace), notes.clone(), results);
-        timely::execute(timely::Config::process(workers), move |worker| {
-            let feed = match feed_of(worker.index()) {
+        let (pace, harvest) = (Arc::clone(pace), harvest.clone());
+        let work = move |worker: &mut Worker| {
+            // Workers are numbered through all processes.
+            let number = worker.index() % workers;
+            let feed = match feed_of(number) {
                 Ok(feed) => feed,
                 Err(error) => return pace.fail(error),
             };
-            let probe = dataflow::build(worker, &plan, feed, &results);
+            let probe = dataflow::build(worker, &plan, feed, &harvest.results);
             let mut told = 0;
             loop {
                 let goes_on = worker.step_or_park(Some(Duration::from_millis(1)));
-                if worker.index() == 0 {
+                if number == 0 {
                     let end = probe.with_frontier(|frontier| frontier.first().copied());
                     let end = if goes_on { end } else { None };
-                    if end.is_none_or(|end| told < end) {
-                        let below = end.unwrap_or(u64::MAX);
-                        told = below;
-                        let mut outcomes = Vec::new();
-                        for (epoch, mut of_epoch) in results.take_before(below) {
-                            if epoch == LOADED {
+                    let end = end.unwrap_or(u64::MAX).min(others.end());
+                    if told < end {
+                        told = end;
+                        let mut outcomes = harvest.results.take_before(end);
+                        for (epoch, of_epoch) in &mut outcomes {
+                            if *epoch == LOADED {
                                 of_epoch.iter_mut().for_each(forget_cause);
                             }
-                            outcomes.append(&mut of_epoch);
                         }
                         faults::point!("epoch.complete");
                         // Nobody listens only after a failure, which stops us, too.
                         let _ = sender.send(Complete {
-                            end: below,
+                            end,
                             outcomes,
-                            notes: notes.take_before(below),
+                            notes: harvest.notes.take_before(end),
                         });
                         faults::point!("epoch.handed-over");
                     }
                 }
-                if !goes_on {
+                // Worker 0 waits for what the other processes still have to hand over.
+                if !goes_on && (number != 0 || told == u64::MAX) {
                     return;
                 }
             }
-        })
+        };
+        match mesh {
+            None => timely::execute(timely::Config::process(workers), work),
+            Some(mesh) => mesh.execute(workers, work),
+        }
         .map_err(|what| anyhow!("cannot start the workers: {what}"))?
     };
     let ticker = {
@@ -297,7 +402,7 @@ pub fn run<F: dataflow::Feed>(
         std::thread::Builder::new()
             .name("epochs".to_owned())
             .spawn(move || {
-                while !pace.is_stopping() {
+                while is_leader && !pace.is_stopping() {
                     std::thread::sleep(epoch);
                     pace.tick();
                 }
@@ -305,11 +410,14 @@ pub fn run<F: dataflow::Feed>(
     };
     while let Ok(complete) = receiver.recv() {
         let end = complete.end;
-        if let Err(error) = committer.commit(complete) {
+        if let Err(error) = take(complete) {
             pace.fail(error);
             break;
         }
-        pace.committed_below(end);
+        // Elsewhere it is the leader that says so.
+        if is_leader {
+            pace.committed_below(end);
+        }
     }
     drop(receiver);
     for done in guards.join() {
@@ -323,7 +431,7 @@ pub fn run<F: dataflow::Feed>(
     }
     match pace.take_failure() {
         Some(error) => Err(error),
-        None => Ok(committer),
+        None => Ok(()),
     }
 }
 

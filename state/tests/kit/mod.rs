@@ -46,6 +46,7 @@ pub fn regions() -> Vec<RegionCode> {
 
 pub fn expected(committed: &BTreeMap<Key, i64>) -> Expected {
     Expected {
+        elsewhere: BTreeSet::new(),
         store: STORE.to_owned(),
         regions: regions(),
         committed: committed.clone(),

@@ -5,6 +5,7 @@
 //! mail server are real, and shared by all runs of one command; each run has topics, a store and a recipient of its own.
 
 mod broker;
+mod cluster;
 mod determinism;
 mod disk;
 mod e2e;
@@ -89,6 +90,14 @@ enum Mode {
         #[command(flatten)]
         seeds: Seeds,
     },
+    /// Let two processes share the partitions; kill, pause and stop them, and change their number.
+    Cluster {
+        /// In so many of the runs a process hangs once, which takes half a minute.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        pauses: u64,
+        #[command(flatten)]
+        seeds: Seeds,
+    },
     /// Plant bugs, each of which must be seen.
     Mutants {
         /// Only the one of this name.
@@ -123,7 +132,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             determinism::all(&plain, seeds.range(), None)
         });
     }
-    let world = World::open()?;
+    let world = match &arguments.mode {
+        Mode::Cluster { .. } => World::plain()?,
+        _ => World::open()?,
+    };
     match &arguments.mode {
         Mode::Kill { point, seeds } => report("kill", || {
             kill::all(&world, point.as_deref(), seeds.range())
@@ -139,6 +151,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         Mode::Smtp { seeds } => report("smtp", || smtp::all(&world, seeds.range(), None)),
         Mode::Reload { seeds } => report("reload", || reload::all(&world, seeds.range())),
+        Mode::Cluster { pauses, seeds } => {
+            report("cluster", || cluster::all(&world, seeds.range(), *pauses))
+        }
         Mode::Mutants { bug } => report("mutants", || mutants::all(&world, bug.as_deref())),
         Mode::Short => short(&world),
     }
@@ -155,6 +170,7 @@ fn short(world: &World) -> Result<()> {
     })?;
     report("smtp", || smtp::all(world, 0..2, None))?;
     report("reload", || reload::all(world, 0..4))?;
+    report("cluster", || cluster::all(world, 0..1, 1))?;
     for bug in [
         "offset-before-state",
         "mail-marked-before-sent",

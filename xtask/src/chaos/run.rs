@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -111,6 +112,8 @@ pub struct Run<'a> {
     folder: TempDir,
     store: PathBuf,
     http_port: u16,
+    /// Where the processes of a cluster find each other.
+    mesh: [u16; 2],
 }
 
 impl<'a> Run<'a> {
@@ -141,6 +144,7 @@ impl<'a> Run<'a> {
             folder,
             store,
             http_port: peer::free_port()?,
+            mesh: [peer::free_port()?, peer::free_port()?],
         };
         let broker = world.broker.borrow();
         let config = CONFIG
@@ -253,6 +257,53 @@ impl<'a> Run<'a> {
 
     /// Starts the daemon.
     pub fn start(&self, arms: &Arms) -> Result<Process> {
+        self.start_with(arms, "fundwatch.toml", &[], "daemon.log")
+    }
+
+    /// Starts one process, or two that share the partitions, with so many workers each.
+    pub fn start_processes(&self, arms: &Arms, count: usize, workers: u32) -> Result<Vec<Process>> {
+        let config: Vec<String> = std::fs::read_to_string(self.path("fundwatch.toml"))?
+            .lines()
+            .map(|line| match line.strip_prefix("workers = ") {
+                Some(_) => format!("workers = {workers}"),
+                None => line.to_owned(),
+            })
+            .collect();
+        let mut config = config.join("\n");
+        if count == 1 {
+            std::fs::write(self.path("alone.toml"), config)?;
+            return Ok(vec![self.start_with(
+                arms,
+                "alone.toml",
+                &[],
+                "daemon.log",
+            )?]);
+        }
+        let addresses = self.mesh_addresses().map(|address| address.to_string());
+        config += &format!("\n[cluster]\naddresses = {addresses:?}\n");
+        std::fs::write(self.path("cluster.toml"), config)?;
+        let pages = peer::free_port()?.to_string();
+        let listen = format!("127.0.0.1:{pages}");
+        let follows = ["--process", "1", "--listen", &listen];
+        Ok(vec![
+            self.start_with(arms, "cluster.toml", &[], "daemon.log")?,
+            self.start_with(arms, "cluster.toml", &follows, "daemon-1.log")?,
+        ])
+    }
+
+    /// Where the processes of a cluster find each other.
+    pub fn mesh_addresses(&self) -> [SocketAddr; 2] {
+        self.mesh
+            .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    fn start_with(
+        &self,
+        arms: &Arms,
+        config: &str,
+        arguments: &[&str],
+        log: &str,
+    ) -> Result<Process> {
         let program = if arms.is_plain {
             &self.world.plain
         } else {
@@ -275,7 +326,8 @@ impl<'a> Run<'a> {
         }
         words.push(program.into());
         words.extend(["run", "--config"].map(OsString::from));
-        words.push(self.path("fundwatch.toml").into());
+        words.push(self.path(config).into());
+        words.extend(arguments.iter().map(OsString::from));
         let mut command = Command::new(&words[0]);
         command
             .args(&words[1..])
@@ -288,8 +340,7 @@ impl<'a> Run<'a> {
         if let Some(bug) = &arms.bug {
             command.env("FUNDWATCH_PLANTED_BUG", bug);
         }
-        Process::start(&command, &self.path("daemon.log"))
-            .map_err(|error| anyhow!("the daemon {error}"))
+        Process::start(&command, &self.path(log)).map_err(|error| anyhow!("the daemon {error}"))
     }
 
     /// Waits until everything sent is committed and told, or the daemon ends.

@@ -1,6 +1,7 @@
 //! What all runs share: the programs, one broker, one mail server.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -32,6 +33,18 @@ impl World {
     /// Builds the programs, and starts the peers.
     pub fn open() -> Result<World> {
         let (armed, plain) = programs()?;
+        World::of(armed, plain)
+    }
+
+    /// The same for what needs no fail points: the program as it is shipped alone, which is built sooner.
+    pub fn plain() -> Result<World> {
+        let root = root()?;
+        build(&root, &["--bin", "fundwatch"])?;
+        let plain = build_folder(&root)?.join("fundwatch");
+        World::of(plain.clone(), plain)
+    }
+
+    fn of(armed: PathBuf, plain: PathBuf) -> Result<World> {
         Ok(World {
             armed,
             plain,
@@ -90,33 +103,45 @@ impl World {
 
 /// The program with fail points and the one without, built as tests are.
 pub fn programs() -> Result<(PathBuf, PathBuf)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .canonicalize()?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let build = |arguments: &[&str]| -> Result<()> {
-        let status = Command::new(&cargo)
-            .args(["build", "--quiet", "--locked", "--package", "fundwatch"])
-            .args(arguments)
-            .current_dir(&root)
-            .status()?;
-        ensure!(
-            status.success(),
-            "`cargo build {}` failed",
-            arguments.join(" ")
-        );
-        Ok(())
-    };
-    build(&["--bin", "fundwatch"])?;
-    build(&["--features", "failpoints", "--bin", "fundwatch-chaos"])?;
-    let metadata = Command::new(&cargo)
+    let root = root()?;
+    build(&root, &["--bin", "fundwatch"])?;
+    let armed = ["--features", "failpoints", "--bin", "fundwatch-chaos"];
+    build(&root, &armed)?;
+    let folder = build_folder(&root)?;
+    Ok((folder.join("fundwatch-chaos"), folder.join("fundwatch")))
+}
+
+fn root() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    Ok(root.canonicalize()?)
+}
+
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+fn build(root: &Path, arguments: &[&str]) -> Result<()> {
+    let status = Command::new(cargo())
+        .args(["build", "--quiet", "--locked", "--package", "fundwatch"])
+        .args(arguments)
+        .current_dir(root)
+        .status()?;
+    ensure!(
+        status.success(),
+        "`cargo build {}` failed",
+        arguments.join(" ")
+    );
+    Ok(())
+}
+
+fn build_folder(root: &Path) -> Result<PathBuf> {
+    let metadata = Command::new(cargo())
         .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(&root)
+        .current_dir(root)
         .output()?;
     let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
     let target = metadata["target_directory"]
         .as_str()
         .context("cargo names no build folder")?;
-    let folder = Path::new(target).join("debug");
-    Ok((folder.join("fundwatch-chaos"), folder.join("fundwatch")))
+    Ok(Path::new(target).join("debug"))
 }
