@@ -113,6 +113,30 @@ pub fn shares(
         .collect()
 }
 
+/// Says what is read from the topics again because the process that has it is not there any more.
+pub fn tell_gone(shares: &[(usize, Share)], holders: &[Holder], processes: usize) {
+    let gone: Vec<&Share> = holders
+        .iter()
+        .filter(|holder| processes <= holder.process as usize)
+        .filter_map(|holder| {
+            let of_shares = shares.iter().map(|(_, share)| share);
+            of_shares
+                .into_iter()
+                .find(|share| (share.topic, share.partition) == (holder.topic, holder.partition))
+        })
+        .collect();
+    if !gone.is_empty() {
+        tracing::warn!(
+            partitions = gone.len(),
+            records = gone
+                .iter()
+                .map(|share| share.until - share.from)
+                .sum::<i64>(),
+            "processes of the run before are not among those of this one: what they had is read from the topics again"
+        );
+    }
+}
+
 /// What there is to be read of a partition; `gone` is the process of an earlier run that has it, and is not there now.
 fn share(
     holding: &Holding,

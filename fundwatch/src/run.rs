@@ -500,6 +500,7 @@ impl Place<'_> {
         }
         let accept_gap = config.kafka.accept_gap;
         let shares = disk::shares(&holdings, &partitions, &committed, &holders, accept_gap)?;
+        disk::tell_gone(&shares, &holders, holdings.len());
         let mine = of_process(&shares, 0);
         disk::tell_found(&log, &mine, &self.services.metrics);
         disk::check_topics(&self.connection, &shares, &partitions)?;

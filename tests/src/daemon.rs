@@ -34,8 +34,21 @@ pub struct Answer {
 impl Daemon {
     /// Starts it, and waits until its pages answer on `http_port`. Its words go to the end of the file `log`.
     pub fn start(config: &Path, http_port: u16, log: &Path) -> Result<Self, StartError> {
+        Self::start_with(config, &[], http_port, log)
+    }
+
+    /// The same, with more arguments.
+    pub fn start_with(
+        config: &Path,
+        arguments: &[&str],
+        http_port: u16,
+        log: &Path,
+    ) -> Result<Self, StartError> {
         let mut command = Command::new(binary::fundwatch());
-        command.args(["run", "--config"]).arg(config);
+        command
+            .args(["run", "--config"])
+            .arg(config)
+            .args(arguments);
         command
             .env("FUNDWATCH_ID_KEY", binary::ID_KEY)
             .env("RUST_BACKTRACE", "1");
@@ -102,6 +115,18 @@ impl Daemon {
     /// Asks it to end as the system does, and says its exit code; `None` if it had to be killed.
     pub fn stop(&mut self) -> Option<i32> {
         self.process.stop(STOP_LIMIT)
+    }
+
+    /// Waits until it ends by itself, and says its exit code; `None` if it has not after `limit`.
+    pub fn ended_within(&mut self, limit: Duration) -> Option<i32> {
+        let deadline = Instant::now() + limit;
+        while Instant::now() < deadline {
+            if let Some(code) = self.process.ended() {
+                return Some(code);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        None
     }
 
     /// Ends it at once.

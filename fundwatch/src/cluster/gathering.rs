@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use alerting::batch::{Holder, PartitionOffset};
 use alerting::http::Health;
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use domain::Topic;
 use serde::{Deserialize, Serialize};
 use state::NamedPosition;
@@ -19,7 +19,7 @@ use state::NamedPosition;
 use super::assign::Holding;
 use super::config::Credentials;
 use super::door::{Door, Errand, Turned, knock};
-use super::link::{FollowerLink, LeaderLinks};
+use super::link::{FollowerLink, LeaderLinks, be_lost};
 use super::mesh::Mesh;
 use super::wire::{ToFollower, ToLeader, WireShare, receive, send};
 use crate::live::{Harvest, Others, Pace, Share};
@@ -160,7 +160,7 @@ impl Leader {
     /// Tells the followers what they read, and connects with them. `shares` name the process of each partition.
     ///
     /// # Errors
-    /// One of them is gone, or cannot be reached.
+    /// One of them cannot be reached.
     pub fn begin(
         mut self,
         shares: &[(usize, Share)],
@@ -175,8 +175,9 @@ impl Leader {
                 .filter(|(of, _)| *of == process)
                 .map(|(_, share)| WireShare::of(share))
                 .collect();
-            send(stream, &ToFollower::Shares(theirs))
-                .with_context(|| format!("process {process} is gone again"))?;
+            if let Err(error) = send(stream, &ToFollower::Shares(theirs)) {
+                be_lost(&format!("process {process} is gone again ({error})"));
+            }
         }
         let links = LeaderLinks::begin(self.followers, pace, harvest, others)?;
         let mesh = connect(&self.credentials, &self.door, self.run)?;
@@ -242,7 +243,7 @@ impl Follower {
     /// Opens the door, and comes to the leader; `None` if the program is to stop meanwhile.
     ///
     /// # Errors
-    /// The leader refuses this process, or is lost.
+    /// The leader refuses this process, or says what it cannot.
     pub fn join(
         credentials: Credentials,
         pace: &Pace,
@@ -272,8 +273,11 @@ impl Follower {
             }
         };
         health.object(PART, "waits for the other processes");
-        let Some(ToFollower::Start(start)) = hear(&mut stream, pace)? else {
+        let Some(message) = hear(&mut stream, pace) else {
             return Ok(None);
+        };
+        let ToFollower::Start(start) = message else {
+            bail!("process 0 says what cannot be understood");
         };
         run.store(start.run, Ordering::Release);
         let follower = Follower {
@@ -288,7 +292,7 @@ impl Follower {
     /// Says what is on disk here, and waits to be told what to read; `None` if the program is to stop meanwhile.
     ///
     /// # Errors
-    /// The leader is lost.
+    /// The leader says what it cannot.
     pub fn offer(&mut self, holding: &Holding, pace: &Pace) -> Result<Option<Vec<Share>>> {
         let message = ToLeader::Holding {
             positions: holding
@@ -298,11 +302,17 @@ impl Follower {
                 .collect(),
             damage: holding.damage.clone(),
         };
-        send(&mut self.stream, &message).context("process 0 is gone")?;
-        let Some(ToFollower::Shares(shares)) = hear(&mut self.stream, pace)? else {
+        if let Err(error) = send(&mut self.stream, &message) {
+            be_lost(&format!("process 0 is gone again ({error})"));
+        }
+        let Some(message) = hear(&mut self.stream, pace) else {
             return Ok(None);
         };
-        let shares: Option<Vec<Share>> = shares.iter().map(WireShare::share).collect();
+        let shares = match &message {
+            ToFollower::Shares(shares) => shares.iter().map(WireShare::share).collect(),
+            _ => None,
+        };
+        let shares: Option<Vec<Share>> = shares;
         shares
             .map(Some)
             .context("process 0 says what cannot be understood")
@@ -330,16 +340,17 @@ fn open_door(credentials: &Arc<Credentials>, run: &Arc<AtomicU64>) -> Result<Doo
 }
 
 /// The next that the leader says; `None` if the program is to stop meanwhile.
-fn hear(stream: &mut TcpStream, pace: &Pace) -> Result<Option<ToFollower>> {
-    let heard = (|| -> io::Result<_> {
-        Ok(match has_come(stream, pace)? {
-            true => Some(receive(stream)?),
-            false => None,
-        })
-    })();
-    heard.map_err(|error| {
-        anyhow!("process 0 ended while the processes gathered ({error}); its own words say why")
-    })
+fn hear(stream: &mut TcpStream, pace: &Pace) -> Option<ToFollower> {
+    let heard = has_come(stream, pace).and_then(|has_come| match has_come {
+        true => receive(stream).map(Some),
+        false => Ok(None),
+    });
+    match heard {
+        Ok(message) => message,
+        Err(error) => be_lost(&format!(
+            "process 0 has ended while the processes gathered ({error})"
+        )),
+    }
 }
 
 /// Waits until there is something to read, however long; `false` if the program is to stop meanwhile.

@@ -2,6 +2,7 @@
 //!
 //! Each test has a broker and a mail server of its own, and says loudly when one of them is not to be had.
 
+mod cluster;
 mod feeds;
 mod recovery;
 mod stage;

@@ -91,6 +91,8 @@ pub struct Stage {
     pub prefix: String,
     folder: TempDir,
     http_port: u16,
+    /// Of the pages of a second process, and of the mesh.
+    cluster_ports: [u16; 3],
 }
 
 /// Whose the broker is.
@@ -162,6 +164,7 @@ impl Stage {
             prefix,
             folder,
             http_port,
+            cluster_ports: [(); 3].map(|()| peer::free_port().expect("there is a free port")),
         })
     }
 
@@ -259,12 +262,48 @@ impl Stage {
         peer::run(&mut command).map_err(|error| error.to_string())
     }
 
+    /// Makes a configuration by which two processes share the partitions; what it says of workers takes the place of
+    /// the configuration's own.
+    pub fn share_among_two(&self, workers: &str) {
+        let config = fs::read_to_string(self.path("fundwatch.toml"));
+        let config = config.expect("the configuration is there");
+        let config = config.replace("workers = 2", workers);
+        let [_, mesh @ ..] = self.cluster_ports;
+        let addresses = mesh.map(|port| format!("127.0.0.1:{port}"));
+        let config = format!("{config}\n[cluster]\naddresses = {addresses:?}\n");
+        fs::write(self.path("cluster.toml"), config).expect("a file can be written");
+    }
+
+    /// Starts a process of two.
+    pub fn start_process(&self, process: usize) -> Daemon {
+        let port = [self.http_port, self.cluster_ports[0]][process];
+        let (number, listen) = (process.to_string(), format!("127.0.0.1:{port}"));
+        let arguments = ["--process", &number, "--listen", &listen];
+        let log = self.path(&format!("process-{process}.log"));
+        Daemon::start_with(&self.path("cluster.toml"), &arguments, port, &log)
+            .unwrap_or_else(|error| panic!("process {process} {error}"))
+    }
+
+    /// Starts a process of two that is to end by itself because it is not let in, and says why.
+    pub fn refused_process(&self, process: usize) -> String {
+        let listen = format!("127.0.0.1:{}", self.cluster_ports[0]);
+        let process = process.to_string();
+        self.refused(
+            "cluster.toml",
+            &["--process", &process, "--listen", &listen],
+        )
+    }
+
     /// Starts a daemon that is to end by itself because it cannot work, and says why.
     pub fn refused_start(&self) -> String {
+        self.refused("fundwatch.toml", &[])
+    }
+
+    fn refused(&self, config: &str, arguments: &[&str]) -> String {
         let mut command = Command::new("timeout");
         command.arg(SOON.as_secs().to_string());
         command.arg(binary::fundwatch()).args(["run", "--config"]);
-        command.arg(self.path("fundwatch.toml"));
+        command.arg(self.path(config)).args(arguments);
         command.env("FUNDWATCH_ID_KEY", binary::ID_KEY);
         let words = peer::run(&mut command)
             .expect_err("it does not work")

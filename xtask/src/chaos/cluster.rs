@@ -19,6 +19,10 @@ const LIVES: usize = 6;
 const ALL_END_WITHIN: Duration = Duration::from_secs(30);
 /// The exit code of a process that another one took with it.
 const DESERTED: i32 = 3;
+/// Of one that was asked to stop before it listened to that.
+const TERMINATED: i32 = 128 + 15;
+/// Of one that waited for another, or had not begun.
+const ANY: [i32; 3] = [DESERTED, 0, TERMINATED];
 
 /// How a life ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +49,14 @@ pub fn all(world: &World, seeds: std::ops::Range<u64>, pauses: u64) -> Result<St
             format!(
                 "seed {seed}; the processes said last:\n{}\n{}",
                 tail(&run.words()),
-                tail(&std::fs::read_to_string(run.path("daemon-1.log")).unwrap_or_default())
+                tail(&run.words_of_others())
             )
         })?;
         lives += LIVES;
         paused += u64::from(is_to_hang);
     }
     Ok(format!(
-        "{lives} lives of 1 and 2 processes with 1, 2 and 4 workers in {} runs, {paused} of them with one that hung: 0 differences",
+        "{lives} lives of 1 to 3 processes with 1, 2 and 4 workers in {} runs, {paused} of them with one that hung: 0 differences",
         seeds.end - seeds.start
     ))
 }
@@ -61,20 +65,19 @@ fn once(run: &mut Run<'_>, is_to_hang: bool) -> Result<()> {
     let mut dice = Dice::new(run.script.seed, 8);
     // Their number changes each way at least once.
     let mut counts: Vec<usize> = (0..LIVES).map(|_| dice.pick(&[1, 2, 2])).collect();
-    counts[..4].copy_from_slice(&[1, 2, 1, 2]);
+    counts[..4].copy_from_slice(&[1, 2, 1, 3]);
     for (life, count) in counts.into_iter().enumerate() {
         let workers = dice.pick(&[1, 2, 4]);
         let end = match (count, life) {
             (1, _) => dice.pick(&[End::Kill(0), End::StopAll]),
-            (_, 3) if is_to_hang => End::Pause(usize::try_from(dice.below(2))?),
-            (_, 1) => End::Kill(usize::try_from(dice.below(2))?),
-            _ => dice.pick(&[
-                End::Kill(0),
-                End::Kill(1),
-                End::Stop(0),
-                End::Stop(1),
-                End::StopAll,
-            ]),
+            _ => {
+                let which = usize::try_from(dice.below(u64::try_from(count)?))?;
+                match life {
+                    1 => End::Kill(which),
+                    3 if is_to_hang => End::Pause(which),
+                    _ => dice.pick(&[End::Kill(which), End::Stop(which), End::StopAll]),
+                }
+            }
         };
         live(run, &mut dice, (life, count, workers), end).with_context(|| {
             format!("life {life}: {count} processes, {workers} workers, {end:?}")
@@ -127,12 +130,12 @@ fn live(
     }
     let mut processes = run.start_processes(&plain(), count, workers)?;
     if count > 1 {
-        for address in run.mesh_addresses() {
+        for address in run.mesh_addresses(count) {
             strange(address, dice)?;
         }
     }
-    // Every second life comes to an end in the middle of something.
-    let is_calm = dice.below(2) == 0 || matches!(end, End::Pause(_));
+    // Every second life comes to an end in the middle of something, but for those that have to know each other first.
+    let is_calm = dice.below(2) == 0 || matches!(end, End::Pause(_) | End::Stop(_));
     if is_calm {
         ensure!(
             run.ready(&mut processes[0])? == Waited::Settled,
@@ -153,19 +156,31 @@ fn live(
     match end {
         End::Kill(which) => {
             processes[which].kill();
-            expect_deserted(&mut processes, which)?;
+            // Those that still waited for each other go on to wait.
+            if !is_calm {
+                std::thread::sleep(Duration::from_secs(2));
+                let others = processes.iter().enumerate();
+                others
+                    .filter(|(other, _)| *other != which)
+                    .for_each(|(_, process)| process.ask_to_stop());
+            }
+            expect_ended(
+                &mut processes,
+                which,
+                if is_calm { &[DESERTED] } else { &ANY },
+            )?;
         }
         End::Stop(which) => {
             ensure!(
                 processes[which].stop(SOON) == Some(0),
                 "asked to stop, process {which} did not"
             );
-            expect_deserted(&mut processes, which)?;
+            expect_ended(&mut processes, which, &[DESERTED])?;
         }
         End::StopAll => end_all(&mut processes)?,
         End::Pause(which) => {
             processes[which].pause();
-            expect_deserted(&mut processes, which)?;
+            expect_ended(&mut processes, which, &[DESERTED])?;
             // What has come meanwhile is for the next: the one that wakes finds that its run is over.
             run.look_after_end()?;
             let before = run.seen()?;
@@ -186,19 +201,22 @@ fn end_all(processes: &mut [Process]) -> Result<()> {
     for (which, process) in processes.iter_mut().enumerate() {
         let code = ended(process)?;
         ensure!(
-            code == 0,
+            code == 0 || code == TERMINATED,
             "asked to stop, process {which} ended with {code}"
         );
     }
     Ok(())
 }
 
-/// All but one end because of that one.
-fn expect_deserted(processes: &mut [Process], which: usize) -> Result<()> {
+/// All but one end because of that one, with one of these exit codes.
+fn expect_ended(processes: &mut [Process], which: usize, codes: &[i32]) -> Result<()> {
     for (other, process) in processes.iter_mut().enumerate() {
         if other != which {
             let code = ended(process)?;
-            ensure!(code == DESERTED, "process {other} ended with {code}");
+            ensure!(
+                codes.contains(&code),
+                "process {other} ended with {code}, not one of {codes:?}"
+            );
         }
     }
     Ok(())

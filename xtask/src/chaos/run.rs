@@ -113,7 +113,7 @@ pub struct Run<'a> {
     store: PathBuf,
     http_port: u16,
     /// Where the processes of a cluster find each other.
-    mesh: [u16; 2],
+    mesh: [u16; 3],
 }
 
 impl<'a> Run<'a> {
@@ -144,7 +144,7 @@ impl<'a> Run<'a> {
             folder,
             store,
             http_port: peer::free_port()?,
-            mesh: [peer::free_port()?, peer::free_port()?],
+            mesh: [peer::free_port()?, peer::free_port()?, peer::free_port()?],
         };
         let broker = world.broker.borrow();
         let config = CONFIG
@@ -209,6 +209,14 @@ impl<'a> Run<'a> {
         std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
     }
 
+    /// What the processes that follow have said.
+    pub fn words_of_others(&self) -> String {
+        let logs = (1..self.mesh.len()).map(|process| self.path(&format!("daemon-{process}.log")));
+        logs.filter_map(|log| std::fs::read_to_string(log).ok())
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
     /// Whether any call failed on purpose, of those that may not fail: SQLite does without a folder's fsync.
     pub fn has_call_failed(&self) -> bool {
         !self.failed_call().is_empty()
@@ -260,7 +268,7 @@ impl<'a> Run<'a> {
         self.start_with(arms, "fundwatch.toml", &[], "daemon.log")
     }
 
-    /// Starts one process, or two that share the partitions, with so many workers each.
+    /// Starts one process, or up to three that share the partitions, with so many workers each.
     pub fn start_processes(&self, arms: &Arms, count: usize, workers: u32) -> Result<Vec<Process>> {
         let config: Vec<String> = std::fs::read_to_string(self.path("fundwatch.toml"))?
             .lines()
@@ -279,22 +287,27 @@ impl<'a> Run<'a> {
                 "daemon.log",
             )?]);
         }
-        let addresses = self.mesh_addresses().map(|address| address.to_string());
+        let addresses: Vec<String> = self
+            .mesh_addresses(count)
+            .map(|address| address.to_string())
+            .collect();
         config += &format!("\n[cluster]\naddresses = {addresses:?}\n");
         std::fs::write(self.path("cluster.toml"), config)?;
-        let pages = peer::free_port()?.to_string();
-        let listen = format!("127.0.0.1:{pages}");
-        let follows = ["--process", "1", "--listen", &listen];
-        Ok(vec![
-            self.start_with(arms, "cluster.toml", &[], "daemon.log")?,
-            self.start_with(arms, "cluster.toml", &follows, "daemon-1.log")?,
-        ])
+        let mut processes = vec![self.start_with(arms, "cluster.toml", &[], "daemon.log")?];
+        for process in 1..count {
+            let number = process.to_string();
+            let listen = format!("127.0.0.1:{}", peer::free_port()?);
+            let arguments = ["--process", &number, "--listen", &listen];
+            let log = format!("daemon-{process}.log");
+            processes.push(self.start_with(arms, "cluster.toml", &arguments, &log)?);
+        }
+        Ok(processes)
     }
 
     /// Where the processes of a cluster find each other.
-    pub fn mesh_addresses(&self) -> [SocketAddr; 2] {
-        self.mesh
-            .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    pub fn mesh_addresses(&self, count: usize) -> impl Iterator<Item = SocketAddr> {
+        let ports = self.mesh.into_iter().take(count);
+        ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 
     fn start_with(

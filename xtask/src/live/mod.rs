@@ -4,6 +4,7 @@
 //! The broker runs on the same processors. Each run begins with an empty store.
 
 mod backlog;
+mod cluster;
 mod latency;
 mod recovery;
 mod stage;
@@ -20,7 +21,7 @@ use stage::Stage;
 /// `cargo xtask live`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask live\n  cargo xtask live --records 1000000 --runs 1 --probes 100\n  cargo xtask live --records 0 --probes 0 --recovery 10000000"
+    after_help = "Examples:\n  cargo xtask live\n  cargo xtask live --records 1000000 --runs 1 --probes 100\n  cargo xtask live --records 0 --probes 0 --recovery 10000000\n  cargo xtask live --records 0 --probes 0 --cluster 5000000"
 )]
 pub struct Arguments {
     /// Records of the backlog; 0: leave that out.
@@ -38,6 +39,9 @@ pub struct Arguments {
     /// Payouts on disk when the daemon is killed and started again; 0: leave that out.
     #[arg(long, value_name = "N", default_value_t = 0)]
     recovery: u64,
+    /// Records of a backlog that one process with two workers and two with one read in turn; 0: leave that out.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    cluster: u64,
     /// How often it is killed.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
     kills: u16,
@@ -72,6 +76,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             took.quantile(50).as_millis(),
             took.quantile(99).as_millis(),
             took.quantile(100).as_millis(),
+        ));
+    }
+    if arguments.cluster > 0 {
+        let compared = cluster::measure(&stage, arguments.cluster, arguments.runs)?;
+        report::say(&format!(
+            "| from Kafka, {} records, from the start of the processes to the commit | records/s, median | slowest to fastest |\n|---|---:|---:|\n| one process, 2 workers | {} | {} |\n| two processes, 1 worker each | {} | {} |\n",
+            grouped(compared.records),
+            millions(compared.alone.median()),
+            range(&compared.alone),
+            millions(compared.pair.median()),
+            range(&compared.pair),
         ));
     }
     if arguments.recovery > 0 {

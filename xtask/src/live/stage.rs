@@ -28,7 +28,7 @@ const CONFIG: &str = r#"
 policy = "@POLICY@"
 store = "fundwatch.sqlite"
 clock = "feeds"
-workers = 2
+workers = @WORKERS@
 keep_state = @KEEP@
 
 [kafka]
@@ -56,6 +56,8 @@ pub enum Kept {
 /// The daemon at work.
 pub struct Running {
     process: Process,
+    /// The other one of a pair.
+    second: Option<Process>,
     pub started: Instant,
     place: Place,
 }
@@ -116,34 +118,60 @@ impl Stage {
 
     /// Starts the daemon with an empty store.
     pub fn run(&self, prefix: &str, kept: Kept) -> Result<Running> {
+        self.run_again(self.place(prefix, kept, 2, "")?)
+    }
+
+    /// Starts two processes with a worker each that share the partitions, with an empty store.
+    pub fn run_pair(&self, prefix: &str) -> Result<Running> {
+        let mesh = [peer::free_port()?, peer::free_port()?];
+        let addresses = mesh.map(|port| format!("127.0.0.1:{port}"));
+        let cluster = format!("[cluster]\naddresses = {addresses:?}\n");
+        let place = self.place(prefix, Kept::OnDisk, 1, &cluster)?;
+        let listen = format!("127.0.0.1:{}", peer::free_port()?);
+        let arguments = ["--process", "1", "--listen", &listen];
+        let started = Instant::now();
+        let second = self.start(&place, &arguments, "daemon-1.log")?;
+        Ok(Running {
+            process: self.start(&place, &[], "daemon.log")?,
+            second: Some(second),
+            started,
+            place,
+        })
+    }
+
+    /// A place with a configuration, and nothing else yet.
+    fn place(&self, prefix: &str, kept: Kept, workers: u16, more: &str) -> Result<Place> {
         let folder = TempDir::with_prefix("fundwatch-live-")?;
         let http_port = peer::free_port()?;
-        let config = folder.path().join("fundwatch.toml");
-        fs::write(
-            &config,
-            CONFIG
-                .replace("@POLICY@", &self.policy.to_string_lossy())
-                .replace("@BROKER@", &self.broker.bootstrap())
-                .replace("@PREFIX@", prefix)
-                .replace("@KEEP@", &(kept == Kept::OnDisk).to_string())
-                .replace("@HTTP@", &http_port.to_string()),
-        )?;
-        self.run_again(Place { folder, http_port })
+        let config = CONFIG
+            .replace("@POLICY@", &self.policy.to_string_lossy())
+            .replace("@WORKERS@", &workers.to_string())
+            .replace("@BROKER@", &self.broker.bootstrap())
+            .replace("@PREFIX@", prefix)
+            .replace("@KEEP@", &(kept == Kept::OnDisk).to_string())
+            .replace("@HTTP@", &http_port.to_string());
+        fs::write(folder.path().join("fundwatch.toml"), config + more)?;
+        Ok(Place { folder, http_port })
     }
 
     /// Starts the daemon with what another has left behind.
     pub fn run_again(&self, place: Place) -> Result<Running> {
-        let mut command = self.command([OsStr::new("run"), OsStr::new("--config")]);
-        command
-            .arg(place.folder.path().join("fundwatch.toml"))
-            .env("FUNDWATCH_ID_KEY", "a key for benchmarks");
         let started = Instant::now();
-        let process = Process::start(&command, &place.folder.path().join("daemon.log"))?;
         Ok(Running {
-            process,
+            process: self.start(&place, &[], "daemon.log")?,
+            second: None,
             started,
             place,
         })
+    }
+
+    fn start(&self, place: &Place, arguments: &[&str], log: &str) -> Result<Process> {
+        let mut command = self.command([OsStr::new("run"), OsStr::new("--config")]);
+        command
+            .arg(place.folder.path().join("fundwatch.toml"))
+            .args(arguments)
+            .env("FUNDWATCH_ID_KEY", "a key for benchmarks");
+        Ok(Process::start(&command, &place.folder.path().join(log))?)
     }
 
     fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
@@ -189,6 +217,9 @@ impl Running {
 
     /// Ends it in good order.
     pub fn stop(mut self) -> Result<()> {
+        if let Some(second) = &self.second {
+            second.ask_to_stop();
+        }
         let code = self.process.stop(Duration::from_secs(45));
         ensure!(code == Some(0), "the daemon ended with {code:?}");
         Ok(())
