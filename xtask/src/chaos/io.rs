@@ -171,6 +171,11 @@ fn faulty(run: &mut Run<'_>, fault: Fault, n: u32, bug: Option<&str>) -> Result<
     run.judge()?;
     // What was written last is in doubt, and may be lost although it succeeds when it is tried again: the process has to
     // end, whatever it was that failed, a commit, a checkpoint or a segment.
+    ensure!(
+        !fault.is_fatal || !run.has_gone_on_after_a_failed_commit(),
+        "a disk failed, and the daemon went on committing: {}",
+        run.failed_call()
+    );
     if fault.is_fatal && !has_ended && run.has_call_failed() {
         let deadline = Instant::now() + ENDS_WITHIN;
         while daemon.ended().is_none() {

@@ -102,7 +102,7 @@ fn seen(world: &World, bug: &str) -> Result<Option<(u64, String)>> {
             Trial::Store(fault) => {
                 let n = match fault.call {
                     "fsync" => seed + 4,
-                    _ => 4 * seed + 12,
+                    _ => 30 * seed + 60,
                 };
                 let n = u32::try_from(n)?;
                 io::store(world, seed, *fault, n, planted).map(drop)

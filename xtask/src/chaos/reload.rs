@@ -80,8 +80,10 @@ fn once(run: &mut Run<'_>) -> Result<(u64, i64)> {
             "It was not taken"
         };
         let mails = run.world.mails_to(&run.operator)?;
+        // Long lines are broken where they were none (quoted-printable).
+        let said = mails.last().map(|mail| mail.data.replace("=\r\n", ""));
         ensure!(
-            mails.last().is_some_and(|mail| mail.data.contains(words)),
+            said.is_some_and(|said| said.contains(words)),
             "the operator is told something else than: {words}"
         );
         // The page is a little old at times.

@@ -24,7 +24,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(30);
 pub const KILLED: i32 = 128 + 9;
 
 /// Small, so that a run fills many segments.
-const SEGMENT_BYTES: &str = "4096";
+const SEGMENT_BYTES: &str = "1024";
 
 const CONFIG: &str = r#"
 policy = "policy.toml"
@@ -235,6 +235,31 @@ impl<'a> Run<'a> {
         failed.unwrap_or_default().to_owned()
     }
 
+    /// Whether a connection whose commit or checkpoint failed on purpose at the store's log went on writing to it. To close it,
+    /// which looks through the log once more, writes nothing there.
+    pub fn has_gone_on_after_a_failed_commit(&self) -> bool {
+        let calls = std::fs::read_to_string(self.path("strace.log")).unwrap_or_default();
+        let mut failed: Vec<(&str, &str)> = Vec::new();
+        for call in calls.lines() {
+            // `PID CALL(NUMBER</PATH/fundwatch.sqlite-wal>, ...`
+            let Some((before, _)) = call.split_once("-wal>") else {
+                continue;
+            };
+            let Some((thread, (name, file))) = before
+                .split_once(' ')
+                .and_then(|(thread, call)| Some((thread, call.trim_start().split_once('(')?)))
+            else {
+                continue;
+            };
+            if call.contains("(INJECTED)") {
+                failed.push((thread, file));
+            } else if name == "pwrite64" && failed.contains(&(thread, file)) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The files of the state that a run makes, and as which they begin.
     pub fn segments(&self, count: u32) -> Vec<PathBuf> {
         let folder = self.store.with_extension("state");
@@ -329,7 +354,12 @@ impl<'a> Run<'a> {
             words.push(self.path("strace.log").into());
             words.push("-e".into());
             let call = inject.split(':').next().unwrap_or_default();
-            words.push(format!("trace={call}").into());
+            // Commits are seen by what they write to the store's log.
+            let watched = match arms.inject_at.is_empty() {
+                true => format!("trace={call},pwrite64"),
+                false => format!("trace={call}"),
+            };
+            words.push(watched.into());
             words.push("-e".into());
             words.push(format!("inject={inject}").into());
             for path in &arms.inject_at {
@@ -504,12 +534,15 @@ impl Store {
         Ok(rows.into_iter().collect())
     }
 
-    /// How many tellings, dead letters and mails wait to go out.
+    /// How many tellings, dead letters and mails wait to go out. Those that a silent feed holds back wait for its next close.
     pub fn outbox(&self) -> Result<i64> {
         self.count(
             "SELECT (SELECT count(*) FROM topic_outbox)
                   + (SELECT count(*) FROM dead_letter WHERE pending = 1)
-                  + (SELECT count(*) FROM notice)
+                  + (SELECT count(*) FROM notice n WHERE NOT (n.open AND n.detector IN ('arrears', 'undeclared',
+                         'late-remittance', 'stalled-subsidy', 'missed-payout') AND EXISTS (
+                         SELECT 1 FROM alerts s WHERE s.detector = 'silent-feed' AND s.region = n.region
+                           AND s.state = 'open' AND s.withdrawn = 0)))
                   + (SELECT count(*) FROM mail WHERE state IN ('pending', 'sending'))",
         )
     }
