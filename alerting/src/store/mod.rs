@@ -37,7 +37,9 @@ pub use error::StoreError;
 pub use hook_queue::{HookQueue, HookResult, PendingHook};
 pub use mail_queue::{Content, Digest, Letter, MailQueue, Outcome};
 pub use notices::LifeSign;
-pub use read::{AlertFilter, AlertRow, Channel, OpenByPlace, Outbox, Reader, Refused, Telling};
+pub use read::{
+    AlertFilter, AlertRow, Channel, Mailed, OpenByPlace, Outbox, Reader, Refused, Telling,
+};
 pub use silences::{Matcher, Silence, Silences};
 pub use tally::Tallies;
 pub use topic_queue::{PendingLetter, PendingTelling, TopicQueue};
