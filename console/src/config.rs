@@ -6,7 +6,7 @@
 //! public_url = "https://fundwatch.example.org"   # what people type; default: http://LISTEN
 //! behind_tls_proxy = true              # a proxy in front speaks TLS, and sets X-Forwarded-For
 //! casebook = "console.sqlite"          # default: beside the store
-//! office = "黄山市社会保险基金监督办公室"  # in whose name letters go out; default: the pool's name
+//! office = "黄山市社会保险基金监督办公室"  # in whose name letters go out; default: the pool's 社会保险基金监督机构
 //! second_factor = true                 # off: passwords alone
 //! four_eyes_from = "100000.00"         # yuan: from here on somebody else approves
 //! idle_minutes = 30
@@ -36,7 +36,7 @@ pub struct ConsoleConfig {
     pub behind_tls_proxy: bool,
     /// The file of people, cases and audit trail; relative to the configuration. None: beside the store.
     pub casebook: Option<PathBuf>,
-    /// In whose name letters go out; none: the pool's name.
+    /// In whose name letters go out; none: the pool's 社会保险基金监督机构.
     pub office: Option<String>,
     /// Whether a second factor is needed to log in.
     pub second_factor: bool,
@@ -81,7 +81,8 @@ impl ConsoleConfig {
             ));
         }
         let is_https = self.public_url().starts_with("https://");
-        if !self.listen.ip().is_loopback() && !(self.behind_tls_proxy && is_https) {
+        let is_private = self.behind_tls_proxy && is_https || self.listen.ip().is_loopback();
+        if !is_private {
             faults.push(format!(
                 "console.listen: {} can be reached from other machines, and the console speaks no TLS: listen on 127.0.0.1, or set `behind_tls_proxy = true` and a `public_url` of https",
                 self.listen

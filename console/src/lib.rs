@@ -17,6 +17,8 @@ pub mod casebook;
 mod config;
 mod desk;
 pub mod rights;
+#[cfg(test)]
+mod test_kit;
 pub mod web;
 pub mod words;
 

@@ -80,7 +80,7 @@ words! {
     subject: "对象", "Subject";
     period: "所属期", "Period";
     amount: "金额（元）", "Yuan";
-    age: "已历（工作日）", "Age (business days)";
+    age: "已历（工作日）", "Business days";
     due: "期限", "Due";
     overdue: "逾期", "overdue";
     assignee: "承办人", "Assignee";

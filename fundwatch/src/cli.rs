@@ -43,6 +43,55 @@ pub enum Command {
     Silence(Silence),
     /// List what a mail server or a webhook refused for good.
     Refused(Stored),
+    /// The review console's people.
+    #[command(subcommand)]
+    Console(Console),
+    /// The review console's audit trail.
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+/// `fundwatch console`
+#[derive(Debug, Subcommand)]
+pub enum Console {
+    /// Make an administrator, or a new token for one, and print the one-time token to enrol with.
+    Token(ConsoleToken),
+}
+
+/// `fundwatch console token`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  fundwatch console token --config fundwatch.toml --login chen --name 陈"
+)]
+pub struct ConsoleToken {
+    /// The daemon's configuration: the casebook is the one that it names.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// The name to log in with: 2 to 32 of a-z 0-9 . _ -, the first a letter.
+    #[arg(long, value_name = "LOGIN")]
+    pub login: String,
+    /// The name that others see; of somebody new.
+    #[arg(long, value_name = "NAME", default_value = "管理员")]
+    pub name: String,
+}
+
+/// `fundwatch audit`
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Look through the whole trail: exit code 0 if each row follows from the one before, 1 if not.
+    Verify(AuditVerify),
+}
+
+/// `fundwatch audit verify`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fundwatch audit verify --config fundwatch.toml --known 3f9c…")]
+pub struct AuditVerify {
+    /// The daemon's configuration: the casebook is the one that it names.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// A last hash that was written down before: it must still be in the trail.
+    #[arg(long, value_name = "HASH")]
+    pub known: Option<String>,
 }
 
 /// `fundwatch state`
@@ -137,7 +186,7 @@ pub struct Demo {
     /// At most so many days a second, to watch the boards fill; default: as fast as they are judged.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub days_per_second: Option<u32>,
-    /// Keep serving the metrics afterwards, until interrupted.
+    /// Keep serving the metrics and the console afterwards, until interrupted.
     #[arg(long)]
     pub stay: bool,
 }

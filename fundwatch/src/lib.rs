@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 pub mod config;
 mod demo;
+mod desk;
 mod disk;
 mod failure;
 mod live;
@@ -42,6 +43,8 @@ pub fn main() -> ExitCode {
         cli::Command::State(cli::State::Verify(arguments)) => disk::verify(&arguments),
         cli::Command::Silence(command) => silence::run(&command),
         cli::Command::Refused(arguments) => stored::refused(&arguments),
+        cli::Command::Console(cli::Console::Token(arguments)) => desk::token(&arguments),
+        cli::Command::Audit(cli::Audit::Verify(arguments)) => desk::verify(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@ use alerting::publish::Publisher;
 use alerting::store::{HookQueue, MailQueue, TopicQueue};
 use alerting::{Routing, Store};
 use anyhow::{Context, Result, anyhow};
+use console::{Console, Desk};
 use detectors::dataflow::{Clockwork, Plan};
 use detectors::feeds::FeedWatch;
 use domain::BusinessDate;
@@ -197,6 +198,21 @@ impl Services {
             spawn(Box::pin(
                 async move { tell.await.context("telling a webhook") },
             ));
+        }
+        if let Some(table) = &config.console {
+            let listener = runtime
+                .block_on(tokio::net::TcpListener::bind(table.listen))
+                .with_context(|| format!("console.listen: cannot listen on {}", table.listen))?;
+            let desk = Desk {
+                policy: Arc::clone(policy),
+                office: config.mail.office(Arc::clone(policy))?,
+                clock: clock::clock(),
+            };
+            let casebook = config.casebook();
+            let console = Console::open(table.clone(), &casebook, store.path().to_owned(), desk)
+                .with_context(|| format!("cannot open the casebook `{}`", casebook.display()))?;
+            let serve = console.serve(listener, stopping.clone());
+            spawn(Box::pin(async move { serve.await.context("the console") }));
         }
         let alertmanager = Alertmanager::new(
             &config.alertmanager,

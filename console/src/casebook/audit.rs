@@ -198,6 +198,11 @@ pub enum Verified {
         /// Its number, or the one that is missing.
         n: i64,
     },
+    /// The rows follow from one another, but the hash that was written down is in none of them.
+    Unknown {
+        /// How many there are.
+        rows: i64,
+    },
 }
 
 /// Looks through the whole trail. With `known`, a hash that was written down before, also whether it is in it.
@@ -220,8 +225,16 @@ pub fn verify(connection: &Connection, known: Option<&str>) -> Result<Verified, 
     if is_known {
         Ok(Verified::Whole { rows: n, head })
     } else {
-        Ok(Verified::Broken { n: n + 1 })
+        Ok(Verified::Unknown { rows: n })
     }
+}
+
+/// As [`verify`], of a casebook that may be in use; it is opened to read only.
+///
+/// # Errors
+/// It cannot be read.
+pub fn verify_file(path: &std::path::Path, known: Option<&str>) -> Result<Verified, CasebookError> {
+    verify(&super::connect(path, false)?, known)
 }
 
 /// Which rows of the trail.

@@ -10,7 +10,7 @@
 //! Each change raises the version, and names the version that it was made from: whoever was slower is told what the
 //! others did.
 
-use domain::{BusinessDate, Severity};
+use domain::{BusinessDate, Detector, Severity};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -548,6 +548,14 @@ pub fn advance(
     }
     let kind = case.stage.map_or("closed", Stage::as_str);
     case.save(transaction, Some(actor), actor.at, kind, &text)
+}
+
+/// Whether what the detector weighs is money.
+pub fn is_of_money(detector: &str) -> bool {
+    !matches!(
+        Detector::parse(detector),
+        Some(Detector::SilentFeed | Detector::IncompleteFeed | Detector::IndicatorBreach)
+    )
 }
 
 /// A note that is neither empty nor endless, without characters that turn text around.

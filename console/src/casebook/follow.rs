@@ -125,7 +125,12 @@ fn apply(
         State::Open => alert.amount,
         State::Cleared => alert.peak,
     };
-    let weight_fen = i64::try_from(weight.fen()).unwrap_or(i64::MAX);
+    // What is no money adds to no sum, and asks for no second pair of eyes.
+    let weight_fen = if cases::is_of_money(&alert.detector) {
+        i64::try_from(weight.fen()).unwrap_or(i64::MAX)
+    } else {
+        0
+    };
     let revision = i64::try_from(telling.revision).unwrap_or(i64::MAX);
     let respond_by = (standing == Standing::Open)
         .then(|| desk.respond_by(alert.severity, telling.told_at))

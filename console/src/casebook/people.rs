@@ -96,6 +96,11 @@ pub struct Limits {
     pub absolute: SignedDuration,
 }
 
+/// A password that nobody has to remember for long.
+pub fn draw_password() -> String {
+    token()
+}
+
 /// The hash of a password, with a new salt.
 ///
 /// # Errors

@@ -273,7 +273,9 @@ fn rows(
 /// The conditions, made of fixed parts; whatever was typed is a value.
 fn condition(asker: &Asker, filter: &Filter) -> (String, Vec<Value>) {
     let mut values = vec![Value::from(asker.n)];
-    let mut sql = String::from(match filter.tab {
+    // Every value has its place in the statement, whatever the tab: the first one, too.
+    let mut sql = String::from("?1 IS NOT NULL AND ");
+    sql.push_str(match filter.tab {
         Tab::All => "c.active = 1",
         Tab::Mine => "c.active = 1 AND c.assignee = ?1",
         Tab::Unassigned => "c.active = 1 AND c.assignee IS NULL",

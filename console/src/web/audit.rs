@@ -100,6 +100,12 @@ fn row(app: &App, entry: Entry, visit: &Visit) -> Row {
         what: kind.map_or("", |kind| words::audit_kind(kind, visit.language)),
         is_ok: entry.ok,
         target: entry.target,
-        note: entry.note,
+        note: match kind {
+            // What became of a case has words.
+            Some(Kind::Worked | Kind::Decided | Kind::LetterIssued) => {
+                words::step(&entry.note, visit.language).to_owned()
+            }
+            _ => entry.note,
+        },
     }
 }

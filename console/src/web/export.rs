@@ -14,7 +14,7 @@ use super::form::Fields;
 use super::gate::Visit;
 use super::queue::{self as pages, Row};
 use crate::casebook::audit::{self, Kind};
-use crate::casebook::queue;
+use crate::casebook::{cases, queue};
 use crate::words::words;
 
 const CSV: &str = "text/csv; charset=utf-8";
@@ -63,7 +63,7 @@ pub async fn export(
         let rows = cases.iter().map(|case| {
             let row = pages::row(&maker, case, language, today);
             let amount =
-                pages::is_of_money(&case.detector).then(|| Money::from_fen(case.weight_fen.into()));
+                cases::is_of_money(&case.detector).then(|| Money::from_fen(case.weight_fen.into()));
             (row, amount)
         });
         let rows: Vec<(Row, Option<Money>)> = rows.collect();

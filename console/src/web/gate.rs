@@ -228,7 +228,13 @@ fn address_of(app: &App, request: &Request) -> String {
         .map(|ConnectInfo(peer)| peer.ip());
     let is_proxy = app.behind_proxy && peer.is_none_or(|peer| peer.is_loopback());
     let forwarded = is_proxy
-        .then(|| request.headers().get_all("x-forwarded-for").iter().last())
+        .then(|| {
+            request
+                .headers()
+                .get_all("x-forwarded-for")
+                .iter()
+                .next_back()
+        })
         .flatten()
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.rsplit(',').next())

@@ -99,7 +99,7 @@ pub async fn issue(
         .config
         .office
         .clone()
-        .unwrap_or_else(|| app.desk.office.pool().to_owned());
+        .unwrap_or_else(|| format!("{}社会保险基金监督机构", app.desk.office.pool()));
     let (actor, desk, alert) = (visit.actor(), app.desk.clone(), id);
     let n = app
         .casebook

@@ -6,14 +6,14 @@ use alerting::Language;
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
-use domain::{Detector, Money, RegionCode, Severity};
+use domain::{Detector, Indicator, Money, RegionCode, Severity};
 
 use super::App;
 use super::answer::{Answer, Failure, page as show, see};
 use super::form::{Fields, query};
 use super::frame::Frame;
 use super::gate::Visit;
-use crate::casebook::cases::{Case, CaseState, Standing};
+use crate::casebook::cases::{self, Case, CaseState, Standing};
 use crate::casebook::codes::Codes;
 use crate::casebook::people;
 use crate::casebook::queue::{self, Asker, Filter, PAGE_ROWS, PAGES_MAX, Search, Sort, Tab};
@@ -101,8 +101,10 @@ pub struct Row {
     pub stage: String,
     /// Who works on it.
     pub assignee: String,
-    /// As what it was last told, and when.
-    pub news: String,
+    /// As what it was last told.
+    pub news: &'static str,
+    /// When.
+    pub news_on: String,
     /// Whether that was since yesterday.
     pub is_new: bool,
     /// Whether there is evidence newer than the decision.
@@ -239,9 +241,8 @@ pub async fn search_for(
 ) -> Answer {
     visit.fields.only(&["q"])?;
     let text = visit.fields.one("q")?.trim();
-    let text: String = text
+    let text: String = alerting::mail::text::clean(text)
         .chars()
-        .filter(|c| !c.is_control())
         .take(SEARCH_MAX)
         .collect();
     let found = Filter {
@@ -297,8 +298,8 @@ pub fn filter(app: &App, asked: &Fields) -> Result<Filter, Failure> {
     let word = |name| asked.some(name);
     let page: u32 = asked.one("page")?.parse().unwrap_or(1);
     let text: Option<String> = word("q")?.map(|text| {
-        text.chars()
-            .filter(|c| !c.is_control())
+        alerting::mail::text::clean(text)
+            .chars()
             .take(SEARCH_MAX)
             .collect()
     });
@@ -417,12 +418,24 @@ pub fn detector_name(detector: Detector, language: Language) -> String {
     }
 }
 
-/// Whether what the detector weighs is money.
-pub fn is_of_money(detector: &str) -> bool {
-    !matches!(
-        Detector::parse(detector),
-        Some(Detector::SilentFeed | Detector::IncompleteFeed | Detector::IndicatorBreach)
-    )
+/// The name of an item: an indicator's is known.
+fn item_name(item: &str, language: Language) -> String {
+    match (
+        Indicator::parse(item.strip_prefix("pool.").unwrap_or(item)),
+        language,
+    ) {
+        (Some(indicator), Language::Zh) => indicator.name_zh().to_owned(),
+        (Some(indicator), Language::En) => indicator.name_en().to_owned(),
+        (None, _) => alerting::mail::text::scrub(item),
+    }
+}
+
+/// Whom a case is about: a region by its name.
+fn subject(app: &App, case: &Case) -> String {
+    match RegionCode::parse(case.subject.as_bytes()) {
+        Some(_) => app.desk.office.region(&case.subject).to_owned(),
+        None => case.subject.clone(),
+    }
 }
 
 /// A case in words.
@@ -431,22 +444,22 @@ pub fn row(app: &App, case: &Case, language: Language, today: domain::BusinessDa
     let stage = case
         .stage
         .map(|stage| words::stage(stage, language).to_owned());
-    let parts = [case.period.as_deref(), case.item.as_deref()];
-    let parts: Vec<String> = parts
-        .into_iter()
-        .flatten()
-        .map(alerting::mail::text::scrub)
+    let parts: Vec<String> = case
+        .period
+        .iter()
+        .cloned()
+        .chain(case.item.as_deref().map(|item| item_name(item, language)))
         .collect();
     Row {
         alert: case.alert.clone(),
         version: case.version,
         severity: case.severity.as_str(),
         severity_word: words::severity(case.severity, language),
-        subject: case.subject.clone(),
+        subject: subject(app, case),
         what: detector.map_or(case.detector.clone(), |of| detector_name(of, language)),
         period: parts.join(" · "),
         region: app.desk.office.region(&case.region).to_owned(),
-        amount: if is_of_money(&case.detector) {
+        amount: if cases::is_of_money(&case.detector) {
             Money::from_fen(case.weight_fen.into()).grouped()
         } else {
             String::new()
@@ -463,11 +476,8 @@ pub fn row(app: &App, case: &Case, language: Language, today: domain::BusinessDa
             (_, stage) => stage.unwrap_or_default(),
         },
         assignee: case.assignee_name.clone().unwrap_or_default(),
-        news: format!(
-            "{} {}",
-            words::step(&case.news, language),
-            app.desk.day(case.last_told)
-        ),
+        news: words::step(&case.news, language),
+        news_on: app.desk.day(case.last_told).to_string(),
         is_new: today.days_since(app.desk.day(case.last_told)) <= 1,
         fresh: case.fresh,
         standing: words::standing(case.standing, language),
