@@ -314,6 +314,7 @@ fn judge(
             present_from_feeds: true,
         },
         posts: true,
+        desk: None,
     };
     let feed_of = {
         let (feeds, policy, growth, pace, notes) = (

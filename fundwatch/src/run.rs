@@ -415,6 +415,7 @@ fn watch_feeds(
             present_from_feeds: config.clock == ClockSource::Feeds,
         },
         posts: true,
+        desk: None,
     };
     let business_clock: Option<BusinessClock> = match config.clock {
         ClockSource::System => Some(Arc::new(today)),
