@@ -124,6 +124,20 @@ async function walk({ base, people }, browser) {
   await look(reviewer, "/account", "account");
   await look(reviewer, "/nowhere", "not-found");
 
+  // The pages of an enterprise and of a person, with their charts; and a raw record, which needs a reason.
+  for (const [detector, name] of [["arrears", "enterprise"], ["deceased-recipient", "person"]]) {
+    await reviewer.goto(`/alerts?detector=${detector}`);
+    const alert = await reviewer.getAttribute("table.queue a.open", "href");
+    await reviewer.goto(`${alert}/subject`);
+    await reviewer.waitForSelector("figure.chart canvas");
+    await look(reviewer, `${alert}/subject`, name);
+    await reviewer.goto(alert);
+    await reviewer.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+    await reviewer.fill("#raw-reason", "核对来源记录");
+    await reviewer.click("form[action$='/raw'] button");
+    assert.match(await reviewer.textContent("pre.raw"), /"id":"/);
+  }
+
   // A filter is chosen; only the list is loaded anew, and the address says what is shown.
   await reviewer.goto("/alerts");
   await reviewer.selectOption("select[name=detector]", "late-remittance");

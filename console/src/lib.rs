@@ -9,7 +9,7 @@
 //! | `words` | every word of the pages, in both languages |
 //! | `web` | the table of routes, the gate before them, the pages; templates are in `templates/`, what a browser loads in `static/` |
 //!
-//! Knows `domain`, `rules`, `catalogue` and what can be read of `alerting`'s store, and is known by the program alone.
+//! Knows `domain`, `rules`, `catalogue`, `casework` and what can be read of `alerting`'s store, and is known by the program alone.
 //! Nothing here may hold up detection: the alerts' store is opened to read only, and what people do is written to a file
 //! of its own. No clock: whoever opens the console brings one.
 
@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use casework::FactSource;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -37,7 +38,7 @@ pub use desk::Desk;
 
 /// The console of a program.
 pub struct Console {
-    app: Arc<App>,
+    app: App,
     casebook: Casebook,
     store: PathBuf,
     desk: Desk,
@@ -57,11 +58,20 @@ impl Console {
         let casebook = Casebook::open(casebook, config.four_eyes_from)?;
         let app = App::new(config, casebook.clone(), store.clone(), desk.clone());
         Ok(Console {
-            app: Arc::new(app),
+            app,
             casebook,
             store,
             desk,
         })
+    }
+
+    /// The same, with somebody who can be asked for the facts of subjects.
+    #[must_use]
+    pub fn with_facts(self, facts: Arc<dyn FactSource>) -> Console {
+        Console {
+            app: self.app.with_facts(facts),
+            ..self
+        }
     }
 
     /// The casebook.
@@ -80,7 +90,8 @@ impl Console {
     ) -> std::io::Result<()> {
         let follow = casebook::follow::run(self.casebook, self.store, self.desk, stopping.clone());
         let follow = tokio::spawn(follow);
-        let router = web::router(&self.app).into_make_service_with_connect_info::<SocketAddr>();
+        let router =
+            web::router(&Arc::new(self.app)).into_make_service_with_connect_info::<SocketAddr>();
         let stopped = async move {
             // An error means that whoever could say stop is gone.
             let _ = stopping.wait_for(|stop| *stop).await;

@@ -38,6 +38,8 @@ pub enum Command {
     /// The facts that the daemon keeps on disk, so that a start need not read the topics again.
     #[command(subcommand)]
     State(State),
+    /// Why an alert is due: its rule with the numbers put in, its evidence, and what was told of it.
+    Explain(Explain),
     /// Hold back mails on some alerts for a time, with a reason; nothing is dropped.
     #[command(subcommand)]
     Silence(Silence),
@@ -119,6 +121,44 @@ pub struct Stored {
     /// The daemon's configuration: the store is the one that it names.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// `fundwatch explain`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fundwatch explain 1a2b3c4d --config ops/fundwatch/fundwatch.toml\n  fundwatch explain 1a2b3c4d --data demo --raw --lang en"
+)]
+pub struct Explain {
+    /// The alert's id, or as much of its beginning as names it alone.
+    #[arg(value_name = "ALERT")]
+    pub alert: String,
+    /// The daemon's configuration: store and state are those that it names. The daemon may run.
+    #[arg(long, value_name = "FILE", required_unless_present = "data")]
+    pub config: Option<PathBuf>,
+    /// A folder that `fundwatch demo --out` has filled.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
+    pub data: Option<PathBuf>,
+    /// The policy that the demo judged by; default: the built-in one of Huangshan.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub policy: Option<PathBuf>,
+    /// Read the records of the evidence once more, and show them; whom they are about is masked.
+    #[arg(long)]
+    pub raw: bool,
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub format: ExplainFormat,
+    /// The language of the words.
+    #[arg(long, value_enum, default_value_t = Lang::Zh)]
+    pub lang: Lang,
+}
+
+/// How an explanation is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For a terminal.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// `fundwatch silence`

@@ -18,11 +18,12 @@ use alerting::metrics::{Exporter, Metrics};
 use alerting::store::{AlertFilter, Channel, MailQueue};
 use alerting::{Reader, Store};
 use anyhow::{Context, Result, anyhow};
+use casework::{FactSource, Place};
 use comfy_table::{CellAlignment, Table, presets};
 use console::casebook::{Actor, CasebookError, people};
 use console::rights::{self, Role};
 use console::{Console, ConsoleConfig, Desk};
-use detectors::dataflow::{Clockwork, Plan};
+use detectors::dataflow::{self, Clockwork, Plan};
 use detectors::feeds::FeedWatch;
 use domain::{Detector, Money, Severity, State, Topic};
 use ingest::kafka::{Event, Record};
@@ -38,6 +39,7 @@ use crate::failure::{Failure, say};
 use crate::live::committer::Parts;
 use crate::live::{self, Committer, FundWatch, LiveFeed, Notes, Pace, RecordSource, Share};
 use crate::run::measure_pool;
+use crate::subjects::{InFiles, Running, UntilClosed};
 
 /// The city of the demo: small enough to be judged day by day in seconds.
 const RETIREES: u32 = 6_000;
@@ -68,7 +70,8 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
     ))?;
     let store = Store::open(&folder.store(), &AlertIdentity::new(DEFAULT_SECRET))?;
     let mail = mail_config(&folder);
-    let services = Services::start(&mail, &policy, &store, &folder)?;
+    let books = live::desk(WORKERS);
+    let services = Services::start(&mail, &policy, &store, &folder, &books)?;
     say(format_args!("metrics: http://{}/metrics", services.address))?;
     say(format_args!(
         "核查台 / console: http://{}",
@@ -129,7 +132,7 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
             })
         },
     });
-    let judged = judge(&folder, &policy, &growth, &pace, committer);
+    let judged = judge(&folder, &policy, &growth, &pace, books, committer);
     growth.abandoned.store(true, Ordering::Release);
     let truth = city
         .join()
@@ -305,6 +308,7 @@ fn judge(
     policy: &Arc<Policy>,
     growth: &Arc<Growth>,
     pace: &Arc<Pace>,
+    books: dataflow::Desk,
     committer: Committer,
 ) -> Result<Committer> {
     let notes = Notes::default();
@@ -314,7 +318,7 @@ fn judge(
             present_from_feeds: true,
         },
         posts: true,
-        desk: None,
+        desk: Some(books),
     };
     let feed_of = {
         let (feeds, policy, growth, pace, notes) = (
@@ -476,6 +480,7 @@ impl Services {
         policy: &Arc<Policy>,
         store: &Store,
         folder: &Folder,
+        books: &dataflow::Desk,
     ) -> Result<Services> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -523,6 +528,7 @@ impl Services {
             clock: clock::clock(),
         };
         let console = Console::open(table, &folder.casebook(), folder.store(), desk)?;
+        let console = console.with_facts(facts_of(books, folder, policy));
         let people = add_people(&console)?;
         runtime.spawn(console.serve(listener, stopping));
         Ok(Services {
@@ -554,6 +560,21 @@ impl Services {
         let _ = self.stop.send(true);
         self.runtime.shutdown_timeout(Duration::from_secs(2));
     }
+}
+
+/// The books of the workers, and when these have ended the files.
+fn facts_of(books: &dataflow::Desk, folder: &Folder, policy: &Arc<Policy>) -> Arc<dyn FactSource> {
+    let feeds = folder.feeds();
+    let locate = |topic, position| Place::Byte {
+        topic,
+        file: format!("{topic}.jsonl"),
+        byte: live::partition_and_offset(position).1,
+    };
+    let read = move |topic, _, offset| record_at(&feeds, topic, offset).map(Some);
+    Arc::new(UntilClosed {
+        books: Running::new(books.clone(), locate, Box::new(read)),
+        files: InFiles::new(folder.feeds(), Arc::clone(policy)),
+    })
 }
 
 /// One of each role, with a password that is good for this demo alone.

@@ -10,6 +10,7 @@ pub mod config;
 mod demo;
 mod desk;
 mod disk;
+mod explain;
 mod failure;
 mod live;
 mod log;
@@ -22,6 +23,7 @@ mod run;
 mod silence;
 mod simulate;
 mod stored;
+mod subjects;
 mod topics;
 
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ pub fn main() -> ExitCode {
         cli::Command::Topics(cli::Topics::Create(arguments)) => topics::create(&arguments),
         cli::Command::State(cli::State::Inspect(arguments)) => disk::inspect(&arguments),
         cli::Command::State(cli::State::Verify(arguments)) => disk::verify(&arguments),
+        cli::Command::Explain(arguments) => explain::run(&arguments),
         cli::Command::Silence(command) => silence::run(&command),
         cli::Command::Refused(arguments) => stored::refused(&arguments),
         cli::Command::Console(cli::Console::Token(arguments)) => desk::token(&arguments),

@@ -12,8 +12,9 @@ use alerting::publish::Publisher;
 use alerting::store::{HookQueue, MailQueue, TopicQueue};
 use alerting::{Routing, Store};
 use anyhow::{Context, Result, anyhow};
+use casework::{FactSource, Place};
 use console::{Console, Desk};
-use detectors::dataflow::{Clockwork, Plan};
+use detectors::dataflow::{self, Clockwork, Plan};
 use detectors::feeds::FeedWatch;
 use domain::BusinessDate;
 use ingest::kafka::{self, Connection, Event, KafkaReader, Partition};
@@ -36,6 +37,7 @@ use crate::live::{
 use crate::log;
 use crate::reload::{Reloader, Renewals};
 use crate::replay::workers;
+use crate::subjects::Running;
 use crate::topics::topic_names;
 
 /// How long the broker may take to say what there is.
@@ -45,6 +47,8 @@ const RETRY: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(15);
 /// The broker may take so long to hand out a record once more.
 const READ_AGAIN_WITHIN: Duration = Duration::from_secs(30);
+/// And so long if somebody waits to see it.
+const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 /// Between looks at whether the broker is still there.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// No heartbeat for so long means that the program hangs.
@@ -80,7 +84,9 @@ pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
         true => Some(Lock::of(&config.state())?),
         false => None,
     };
-    let (services, renewals) = Services::start(&config, &connection, &policy, &store, lines)?;
+    let books = live::desk(workers(config.workers));
+    let (services, renewals) =
+        Services::start(&config, &connection, &policy, &store, &books, lines)?;
     let reloads = reloader.reloads.clone();
     services.runtime.spawn(reloader.run(
         Arc::clone(&services.pace),
@@ -96,6 +102,7 @@ pub fn run(arguments: &cli::Run) -> Result<(), Failure> {
         routing,
         store,
         lock,
+        books,
         &services,
     );
     let stopped = services.stop();
@@ -119,6 +126,7 @@ impl Services {
         connection: &Connection,
         policy: &Arc<Policy>,
         store: &Store,
+        books: &dataflow::Desk,
         lines: log::Lines,
     ) -> Result<(Services, Renewals)> {
         let mut renewals = Renewals::default();
@@ -211,6 +219,7 @@ impl Services {
             let casebook = config.casebook();
             let console = Console::open(table.clone(), &casebook, store.path().to_owned(), desk)
                 .with_context(|| format!("cannot open the casebook `{}`", casebook.display()))?;
+            let console = console.with_facts(facts_of(books, connection));
             let serve = console.serve(listener, stopping.clone());
             spawn(Box::pin(async move { serve.await.context("the console") }));
         }
@@ -282,6 +291,20 @@ impl Services {
     }
 }
 
+/// The books of the workers, and the records that their facts were made from.
+fn facts_of(books: &dataflow::Desk, connection: &Connection) -> Arc<dyn FactSource> {
+    let connection = connection.clone();
+    let read = move |topic, partition, offset| {
+        let record = (topic, partition, offset);
+        Ok(kafka::read_again(&connection, record, SHOWN_WITHIN)?)
+    };
+    Arc::new(Running::new(
+        books.clone(),
+        Place::of_position,
+        Box::new(read),
+    ))
+}
+
 /// Tells the metrics which regions there are, and how far the calendar goes: to the end of the last
 /// year that it names a day of.
 pub fn measure_pool(metrics: &Metrics, policy: &Policy) {
@@ -326,6 +349,7 @@ fn watch_feeds(
     routing: Routing,
     store: Store,
     lock: Option<Lock>,
+    books: dataflow::Desk,
     services: &Services,
 ) -> Result<()> {
     let (pace, health) = (&services.pace, &services.health);
@@ -415,7 +439,7 @@ fn watch_feeds(
             present_from_feeds: config.clock == ClockSource::Feeds,
         },
         posts: true,
-        desk: None,
+        desk: Some(books),
     };
     let business_clock: Option<BusinessClock> = match config.clock {
         ClockSource::System => Some(Arc::new(today)),

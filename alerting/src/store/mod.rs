@@ -54,6 +54,7 @@ const CACHE_KIB: i64 = 64 * 1024;
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("schema.sql")),
     M::up(include_str!("schema_2_mail.sql")),
+    M::up(include_str!("schema_subjects.sql")),
 ];
 
 /// The one writer of epochs. See the module.
@@ -238,9 +239,7 @@ impl Store {
 
     /// The present business date of the last epoch that had one.
     pub fn present(&self) -> Result<Option<BusinessDate>, StoreError> {
-        meta(&self.connection, PRESENT)?
-            .map(|date| word(Ok(date.as_str()), |d| BusinessDate::parse(d.as_bytes())))
-            .transpose()
+        present(&self.connection)
     }
 
     /// Where each partition is to be read on, by topic and partition.
@@ -381,6 +380,12 @@ fn assert_sound(connection: &Connection) -> Result<(), StoreError> {
 
 fn instance(connection: &Connection) -> Result<String, StoreError> {
     meta(connection, INSTANCE)?.ok_or_else(|| StoreError::Value("no instance in `meta`".to_owned()))
+}
+
+fn present(connection: &Connection) -> Result<Option<BusinessDate>, StoreError> {
+    meta(connection, PRESENT)?
+        .map(|date| word(Ok(date.as_str()), |d| BusinessDate::parse(d.as_bytes())))
+        .transpose()
 }
 
 fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {

@@ -191,6 +191,16 @@ impl Reader {
         rows.next()?.map(alert_row).transpose()
     }
 
+    /// The ids of alerts that begin with a text, at most so many.
+    pub fn ids_beginning_with(&self, text: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+        // Ids are hexadecimal: `g` comes after all that any can go on with.
+        let mut select = self.connection.prepare_cached(
+            "SELECT id FROM alerts WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT ?2",
+        )?;
+        let ids = select.query_map(params![text, limit], |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
     /// Everything that was told of an alert, the first telling first.
     pub fn tellings(&self, id: &str) -> Result<Vec<Telling>, StoreError> {
         let mut select = self.connection.prepare_cached(
@@ -242,6 +252,20 @@ impl Reader {
             });
         }
         Ok(all)
+    }
+
+    /// All alerts of a subject, withdrawn ones, too, in the order of their keys. The subject is as the alerts have it.
+    pub fn alerts_of(&self, subject: &str) -> Result<Vec<AlertRow>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT json, revision, withdrawn, first_told, last_told FROM alerts
+             WHERE subject = ?1 ORDER BY detector, period, item",
+        )?;
+        let mut rows = select.query([subject])?;
+        let mut alerts = Vec::new();
+        while let Some(row) = rows.next()? {
+            alerts.push(alert_row(row)?);
+        }
+        Ok(alerts)
     }
 
     /// How many alerts there are by state, withdrawn ones left out.
@@ -334,6 +358,11 @@ impl Reader {
     /// How far each feed is complete, by topic and region.
     pub fn feed_as_of(&self) -> Result<Vec<FeedAsOf>, StoreError> {
         feed_as_of(&self.connection)
+    }
+
+    /// The present business date of the last epoch that had one.
+    pub fn present(&self) -> Result<Option<BusinessDate>, StoreError> {
+        super::present(&self.connection)
     }
 
     /// The counts of each partition.

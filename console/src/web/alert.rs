@@ -7,6 +7,10 @@ use alerting::store::{AlertRow, Mailed, Telling};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
+use casework::explain::steps::Working;
+use casework::explain::{self as cause, Known, Recheck};
+use casework::words::unanswered;
+use casework::{Place, Unanswered};
 use domain::{Detector, PersonId};
 
 use super::App;
@@ -37,9 +41,15 @@ struct AlertPage {
     row: Row,
     name: &'static str,
     said: Explanation,
-    /// Feed and record.
-    evidence: Vec<(String, String)>,
+    working: Working,
+    recheck: Option<&'static str>,
+    evidence: Vec<Shown>,
     evidence_more: usize,
+    /// Why the records could not be looked up.
+    unanswered: Option<String>,
+    /// Whether the subject has a page.
+    has_subject: bool,
+    raw: Option<RawRecord>,
     history: Vec<Event>,
     related: Vec<Row>,
     log: Vec<Line>,
@@ -72,6 +82,24 @@ struct May {
     advance: bool,
     letter: bool,
     reveal: bool,
+    raw: bool,
+}
+
+/// A record of the evidence.
+struct Shown {
+    id: String,
+    kind: &'static str,
+    date: String,
+    says: String,
+    place: String,
+}
+
+/// A record as its source wrote it.
+struct RawRecord {
+    id: String,
+    place: String,
+    /// `None` if its feed does not have it any more.
+    text: Option<String>,
 }
 
 struct Event {
@@ -128,7 +156,51 @@ pub async fn page(
             })
             .await?;
     }
-    show(&page_of(&app, &visit, case, alert, None)?)
+    show(&page_of(&app, &visit, case, alert, None, None)?)
+}
+
+/// `POST /alerts/{id}/raw`: a record of the evidence as its source wrote it, with a reason.
+pub async fn raw(
+    State(app): State<Arc<App>>,
+    Extension(visit): Extension<Arc<Visit>>,
+    Path(id): Path<String>,
+) -> Answer {
+    visit.fields.only(&["record", "reason"])?;
+    let (case, alert) = (find(&app, &visit, &id).await?, stored(&app, &id).await?);
+    let reason = reason(visit.fields.one("reason")?)?;
+    let asked: usize = visit
+        .fields
+        .one("record")?
+        .parse()
+        .map_err(|_| Failure::Bad)?;
+    let records = cause::evidence(&alert.0.alert, &alert.3.records, visit.language);
+    let record = records.into_iter().nth(asked).ok_or(Failure::Missing)?;
+    let (Some(place), Some(facts)) = (record.place, app.facts.clone()) else {
+        return Err(Failure::Missing);
+    };
+    allow(&app, &visit, &id, &format!("{}: {reason}", record.id)).await?;
+    let raw = RawRecord {
+        id: record.id,
+        place: place.to_string(),
+        text: read_raw(facts, place).await?,
+    };
+    show(&page_of(&app, &visit, case, alert, None, Some(raw))?)
+}
+
+async fn read_raw(
+    facts: Arc<dyn casework::FactSource>,
+    place: Place,
+) -> Result<Option<String>, Failure> {
+    let read = tokio::task::spawn_blocking(move || facts.raw(&place)).await;
+    let read = read.map_err(|_| Failure::Broken)?;
+    match read {
+        Ok(bytes) => Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
+        Err(Unanswered::Books(_)) => Err(Failure::Busy),
+        Err(error) => {
+            tracing::error!(%error, "a raw record cannot be read");
+            Err(Failure::Busy)
+        }
+    }
 }
 
 /// `POST /alerts/{id}/reveal`: a person's number in full, once, with a reason.
@@ -143,11 +215,19 @@ pub async fn reveal(
         return Err(Failure::Missing);
     }
     let reason = reason(visit.fields.one("reason")?)?;
+    allow(&app, &visit, &id, &reason).await?;
+    let number = alert.0.alert.subject.clone();
+    show(&page_of(&app, &visit, case, alert, Some(number), None)?)
+}
+
+/// Records that personal data are shown in full, and says whether that is still within what an hour allows.
+pub async fn allow(app: &App, visit: &Visit, target: &str, note: &str) -> Result<(), Failure> {
     let (actor, max, login) = (
         visit.actor(),
         u64::from(app.config.reveals_per_hour),
         visit.person()?.login.clone(),
     );
+    let (target, note) = (target.to_owned(), note.to_owned());
     // Refused ones are recorded, too: so the transaction is committed, and says what came of it.
     let is_allowed = app
         .casebook
@@ -162,8 +242,8 @@ pub async fn reveal(
                 &actor,
                 Kind::Revealed,
                 is_allowed,
-                &id,
-                &reason,
+                &target,
+                &note,
             )?;
             Ok(is_allowed)
         })
@@ -175,8 +255,7 @@ pub async fn reveal(
         );
         return Err(Failure::TooMany);
     }
-    let number = alert.0.alert.subject.clone();
-    show(&page_of(&app, &visit, case, alert, Some(number))?)
+    Ok(())
 }
 
 /// A reason that was given: goes into the audit trail, without what reads like a person's number.
@@ -205,21 +284,30 @@ async fn find(app: &Arc<App>, visit: &Visit, id: &str) -> Result<Found, Failure>
     Ok(found.await?)
 }
 
-type Stored = (AlertRow, Vec<Telling>, Vec<Mailed>);
+type Stored = (AlertRow, Vec<Telling>, Vec<Mailed>, Known);
 
 async fn stored(app: &Arc<App>, id: &str) -> Result<Stored, Failure> {
-    let id = id.to_owned();
+    let (id, facts, policy) = (
+        id.to_owned(),
+        app.facts.clone(),
+        Arc::clone(&app.desk.policy),
+    );
     let found = app
         .alerts(move |reader| {
             let row = reader.alert(&id)?;
-            Ok((row, reader.tellings(&id)?, reader.mailed(&id)?))
+            let known = match (&row, facts) {
+                (Some(row), Some(facts)) => Known::of_alert(&row.alert, reader, &*facts, &policy)?,
+                _ => Known::default(),
+            };
+            Ok((row, reader.tellings(&id)?, reader.mailed(&id)?, known))
         })
         .await?;
-    let (row, tellings, mailed) = found;
-    Ok((row.ok_or(Failure::Missing)?, tellings, mailed))
+    let (row, tellings, mailed, known) = found;
+    Ok((row.ok_or(Failure::Missing)?, tellings, mailed, known))
 }
 
-fn is_of_person(row: &AlertRow) -> bool {
+/// Whether the alert is about a person, whose number is masked.
+pub fn is_of_person(row: &AlertRow) -> bool {
     matches!(
         Detector::parse(&row.alert.detector),
         Some(Detector::DeceasedRecipient | Detector::DuplicatePayout | Detector::MissedPayout)
@@ -230,8 +318,9 @@ fn page_of(
     app: &App,
     visit: &Visit,
     found: Found,
-    (stored, tellings, mailed): Stored,
+    (stored, tellings, mailed, known): Stored,
     revealed: Option<String>,
+    raw: Option<RawRecord>,
 ) -> Result<AlertPage, Failure> {
     let language = visit.language;
     let last = tellings.last().ok_or(Failure::Missing)?;
@@ -241,21 +330,55 @@ fn page_of(
     let person = visit.person()?;
     let codes = Codes::of_program();
     let may = may(person, case, is_of_person(&stored) && revealed.is_none());
-    let split = |id: &String| {
-        let (topic, record) = id.split_once('/').unwrap_or(("", id));
-        (topic.to_owned(), alerting::mail::text::scrub(record))
+    let records = cause::evidence(&stored.alert, &known.records, language);
+    let evidence_more = records.len().saturating_sub(EVIDENCE_MAX);
+    let is_withdrawn = case.standing == Standing::Withdrawn;
+    let may = May {
+        raw: person.may(Right::Reveal) && records.iter().any(|record| record.place.is_some()),
+        ..may
     };
     Ok(AlertPage {
         name: explain::name(&stored.alert, language),
         said: explain::explain(&stored, last, &app.desk.office, language),
-        evidence: stored
-            .alert
-            .evidence
-            .iter()
+        working: if is_withdrawn {
+            Working::default()
+        } else {
+            cause::steps::working(
+                &stored.alert,
+                &app.desk.policy,
+                known.dossier.as_ref(),
+                language,
+            )
+        },
+        recheck: match cause::recheck(&stored, known.dossier.as_ref()) {
+            Recheck::Same => Some(p.w.recheck_same),
+            Recheck::Different => Some(p.w.recheck_different),
+            Recheck::Gone => Some(p.w.recheck_gone),
+            Recheck::NotDone => None,
+        },
+        evidence: records
+            .into_iter()
             .take(EVIDENCE_MAX)
-            .map(split)
+            .map(|record| Shown {
+                id: record.id,
+                kind: record.kind.unwrap_or_default(),
+                date: record.date.unwrap_or_default(),
+                says: record.says.unwrap_or_default(),
+                place: record
+                    .place
+                    .map_or(String::new(), |place| place.to_string()),
+            })
             .collect(),
-        evidence_more: stored.alert.evidence.len().saturating_sub(EVIDENCE_MAX),
+        evidence_more,
+        unanswered: known
+            .unanswered
+            .as_ref()
+            .map(|why| unanswered(why, language)),
+        has_subject: matches!(
+            cause::subject_of(&stored.alert),
+            Some(domain::Subject::Enterprise(_) | domain::Subject::Person(_))
+        ),
+        raw,
         history: tellings
             .iter()
             .rev()
@@ -305,7 +428,7 @@ fn page_of(
             .filter(|kind| *kind != LetterKind::Rectification || case.stage == Some(Stage::ToIssue))
             .map(|kind| (kind.as_str(), words::letter(kind, language)))
             .collect(),
-        is_withdrawn: case.standing == Standing::Withdrawn,
+        is_withdrawn,
         needs_two: case.weight_fen >= found.four_eyes_from,
         is_own_proposal: case.proposer == Some(person.n),
         stage: case.stage.map(|stage| words::stage(stage, language)),
@@ -368,5 +491,6 @@ fn may(person: &Person, case: &Case, is_hidden: bool) -> May {
         advance: is_busy && case.stage.is_some_and(|stage| stage != Stage::ToIssue),
         letter: is_active,
         reveal: is_hidden && person.may(Right::Reveal),
+        raw: false,
     }
 }

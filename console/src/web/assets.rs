@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use super::answer::{Answer, Failure};
 
 /// Name, kind and content.
-const FILES: [(&str, &str, &[u8]); 5] = [
+const FILES: [(&str, &str, &[u8]); 8] = [
     (
         "console.css",
         "text/css; charset=utf-8",
@@ -29,6 +29,21 @@ const FILES: [(&str, &str, &[u8]); 5] = [
         "htmx.min.js",
         "text/javascript; charset=utf-8",
         include_bytes!("../../static/htmx.min.js"),
+    ),
+    (
+        "uplot.min.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../static/uplot.min.js"),
+    ),
+    (
+        "uplot.css",
+        "text/css; charset=utf-8",
+        include_bytes!("../../static/uplot.css"),
+    ),
+    (
+        "chart.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../../static/chart.js"),
     ),
     (
         "icon.svg",

@@ -18,6 +18,7 @@ mod people;
 mod precision;
 mod queue;
 mod routes;
+mod subject;
 mod throttle;
 mod work;
 
@@ -30,6 +31,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::any;
+use casework::FactSource;
 use tokio::sync::Semaphore;
 
 use crate::casebook::people::Limits;
@@ -57,6 +59,8 @@ pub struct App {
     pub limits: Limits,
     /// Whether a proxy may say where requests come from.
     pub behind_proxy: bool,
+    /// Where the facts of subjects can be asked for; without, pages show what the alerts' store has.
+    facts: Option<Arc<dyn FactSource>>,
     /// `scheme://host`, as a browser sends it.
     origin: String,
     hosts: Vec<String>,
@@ -85,9 +89,19 @@ impl App {
             store,
             desk,
             config,
+            facts: None,
             throttle: throttle::Throttle::default(),
             hashing: Semaphore::new(HASHES),
             readers: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The same, with somebody who can be asked for the facts of subjects.
+    #[must_use]
+    pub fn with_facts(self, facts: Arc<dyn FactSource>) -> App {
+        App {
+            facts: Some(facts),
+            ..self
         }
     }
 
@@ -206,5 +220,7 @@ fn secured(mut response: Response, is_https: bool) -> Response {
     response
 }
 
+#[cfg(test)]
+mod subject_tests;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     App, account, alert, assets, audit, export, help, letters, login, people, precision, queue,
-    work,
+    subject, work,
 };
 use crate::rights::Right;
 
@@ -58,6 +58,9 @@ routes! {
     POST "/views/forget"             SeeCases     queue::forget_view;
     GET  "/alerts/{id}"              SeeCases     alert::page;
     POST "/alerts/{id}/reveal"       Reveal       alert::reveal;
+    POST "/alerts/{id}/raw"          Reveal       alert::raw;
+    GET  "/alerts/{id}/subject"      SeeCases     subject::page;
+    POST "/alerts/{id}/subject/reveal" Reveal     subject::reveal;
     POST "/alerts/{id}/assign"       Work         work::assign;
     POST "/alerts/{id}/note"         Work         work::note;
     POST "/alerts/{id}/snooze"       Work         work::snooze;
