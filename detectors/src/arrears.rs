@@ -7,6 +7,7 @@
 //! owes. Wakes on that day, and daily while a debt that has an alert grows its surcharge.
 
 use std::cell::LazyCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use domain::{
@@ -79,6 +80,73 @@ pub fn judge(
     }
 }
 
+/// What is owed and paid for a period, whether there is an alert or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeriodAccount {
+    /// The period.
+    pub period: Period,
+    /// What the latest declaration owes; `None` if none is there, or the policy has no entry.
+    pub owed: Option<Money>,
+    /// The net payments.
+    pub paid: Money,
+    /// The surcharge of every day after the due date.
+    pub surcharge: Money,
+    /// The debt from a day on, as it changes; of days after the due date. Below zero is none.
+    pub debts: Vec<(BusinessDate, Money)>,
+}
+
+/// The accounts of all periods that were declared or paid for by `as_of`, by period.
+pub fn accounts(
+    book: &EnterpriseBook<'_>,
+    policy: &Policy,
+    as_of: BusinessDate,
+) -> Vec<PeriodAccount> {
+    let declarations = ByPeriod::new(&book.declarations);
+    let payments = ByPeriod::new(&book.payments);
+    let net = LazyCell::new(|| Net::new(&book.payments, &book.payment_reversals));
+    let declared = book.declarations.iter().map(|of| (of.date, of.period));
+    let paid = book.payments.iter().map(|of| (of.date, of.period));
+    let periods: BTreeSet<Period> = declared
+        .chain(paid)
+        .filter(|(date, _)| *date <= as_of)
+        .map(|(_, period)| period)
+        .collect();
+    let account_of = |period| {
+        let of_payments = payments.places(period);
+        let rules = policy
+            .contribution(period)
+            .zip(policy.contribution_due(period));
+        let Some((entry, due)) = rules else {
+            let steps = of_payments.flat_map(|place| net.steps(payments.index(place)));
+            let paid = steps
+                .filter(|(day, _)| *day <= as_of)
+                .map(|(_, change)| change);
+            return PeriodAccount {
+                period,
+                owed: None,
+                paid: paid.sum(),
+                surcharge: Money::ZERO,
+                debts: Vec::new(),
+            };
+        };
+        let key = Key {
+            book,
+            policy,
+            period,
+            entry,
+            due,
+            tolerance: Money::ZERO,
+            declarations: &declarations,
+            of_declarations: declarations.places(period),
+            payments: &payments,
+            of_payments,
+            net: &net,
+        };
+        key.account(as_of)
+    };
+    periods.into_iter().map(account_of).collect()
+}
+
 /// What is owed on a base: the one rounding.
 pub(crate) fn owed(entry: &Contribution, base: Money) -> Money {
     Rate::round(entry.both_rates().times(base), Rate::SCALE)
@@ -134,11 +202,7 @@ impl<'b> Key<'_, 'b, '_> {
             self.events(start),
             as_of,
             &mut account,
-            |account, event| match event {
-                Event::DeadlinePassed => {}
-                Event::Declared(owed) => account.declared = Some(*owed),
-                Event::Paid(change) => account.paid += *change,
-            },
+            Account::apply,
             |account, day| {
                 let amount = account.amount();
                 account.surcharge.owed_from(day, amount);
@@ -157,6 +221,37 @@ impl<'b> Key<'_, 'b, '_> {
         verdict
             .findings
             .push(self.finding(episode, paid, surcharge, as_of));
+    }
+
+    fn account(&self, as_of: BusinessDate) -> PeriodAccount {
+        let mut account = Account {
+            declared: None,
+            paid: Money::ZERO,
+            surcharge: Surcharge::after(self.due.date, self.policy),
+        };
+        let first = self.due.date.next();
+        let mut debts: Vec<(BusinessDate, Money)> = Vec::new();
+        fold(
+            self.events(first),
+            as_of,
+            &mut account,
+            Account::apply,
+            |account, day| {
+                let amount = account.amount();
+                account.surcharge.owed_from(day, amount);
+                if first <= day && debts.last().is_none_or(|(_, before)| *before != amount) {
+                    debts.push((day, amount));
+                }
+                None
+            },
+        );
+        PeriodAccount {
+            period: self.period,
+            owed: account.declared,
+            paid: account.paid,
+            surcharge: account.surcharge.up_to(as_of),
+            debts,
+        }
     }
 
     fn events(&self, start: BusinessDate) -> Vec<(BusinessDate, Event)> {
@@ -232,6 +327,14 @@ impl<'b> Key<'_, 'b, '_> {
 }
 
 impl Account<'_> {
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::DeadlinePassed => {}
+            Event::Declared(owed) => self.declared = Some(*owed),
+            Event::Paid(change) => self.paid += *change,
+        }
+    }
+
     /// What is owed less what is paid; nothing while nothing is declared.
     fn amount(&self) -> Money {
         self.declared.map_or(Money::ZERO, |owed| owed - self.paid)

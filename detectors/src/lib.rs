@@ -29,4 +29,5 @@ pub mod undeclared;
 pub mod under_declared_base;
 pub mod verdict;
 
+pub use net::payouts_left;
 pub use verdict::Verdict;

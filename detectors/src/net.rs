@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use domain::{BusinessDate, Money, Period};
 
-use crate::book::{Payment, PaymentReversal, Payout, PayoutReversal};
+use crate::book::{Payment, PaymentReversal, Payout, PayoutReversal, PersonBook};
 
 /// A payment or a payout.
 pub(crate) trait Entry {
@@ -103,6 +103,17 @@ impl<'b, E: Entry, R: Reversal> Net<'b, E, R> {
         let length = self.acting[from..].partition_point(|&(of, _)| of == entry);
         from..from + length
     }
+}
+
+/// What is left of each of a person's payouts on a day, in the order of the book's list.
+pub fn payouts_left(book: &PersonBook<'_>, day: BusinessDate) -> Vec<Money> {
+    let net = Net::new(&book.payouts, &book.payout_reversals);
+    (0..book.payouts.len())
+        .map(|at| {
+            let steps = net.steps(at).filter(|(from, _)| *from <= day);
+            steps.map(|(_, change)| change).sum()
+        })
+        .collect()
 }
 
 impl Entry for Payment<'_> {

@@ -88,6 +88,29 @@ impl Floor {
     }
 }
 
+/// What a declared base lacks by a payroll, tolerated or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BaseGap {
+    /// What the base should have been, to the fen.
+    pub expected: Money,
+    /// The contributions on what is missing; zero if nothing is.
+    pub contribution: Money,
+}
+
+/// Compares a declared base with a payroll under a policy entry.
+pub fn base_gap(
+    entry: &Contribution,
+    declaration: &Declaration<'_>,
+    payroll: &Payroll<'_>,
+) -> BaseGap {
+    let expected = expected(entry, payroll);
+    let missing = (expected - declaration.base.fen() * Rate::SCALE).max(0);
+    BaseGap {
+        expected: Rate::round(expected, Rate::SCALE),
+        contribution: contribution_of(missing, entry.both_rates()),
+    }
+}
+
 /// What the base should have been by a payroll, in fen scaled by [`Rate::SCALE`]: the wages, but
 /// per head not below the floor and not above the ceiling.
 pub(crate) fn expected(entry: &Contribution, payroll: &Payroll<'_>) -> i128 {

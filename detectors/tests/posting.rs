@@ -182,6 +182,7 @@ fn posted_by(
         policy: Arc::new(policy),
         clockwork,
         posts: true,
+        desk: None,
     };
     let results = Results::default();
     let left = results.clone();

@@ -39,11 +39,62 @@ pub enum Command {
     /// The facts that the daemon keeps on disk, so that a start need not read the topics again.
     #[command(subcommand)]
     State(State),
+    /// Why an alert is due: its rule with the numbers put in, its evidence, and what was told of it.
+    Explain(Explain),
     /// Hold back mails on some alerts for a time, with a reason; nothing is dropped.
     #[command(subcommand)]
     Silence(Silence),
     /// List what a mail server or a webhook refused for good.
     Refused(Stored),
+    /// The review console's people.
+    #[command(subcommand)]
+    Console(Console),
+    /// The review console's audit trail.
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+/// `fundwatch console`
+#[derive(Debug, Subcommand)]
+pub enum Console {
+    /// Make an administrator, or a new token for one, and print the one-time token to enrol with.
+    Token(ConsoleToken),
+}
+
+/// `fundwatch console token`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  fundwatch console token --config fundwatch.toml --login chen --name 陈"
+)]
+pub struct ConsoleToken {
+    /// The daemon's configuration: the casebook is the one that it names.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// The name to log in with: 2 to 32 of a-z 0-9 . _ -, the first a letter.
+    #[arg(long, value_name = "LOGIN")]
+    pub login: String,
+    /// The name that others see; of somebody new.
+    #[arg(long, value_name = "NAME", default_value = "管理员")]
+    pub name: String,
+}
+
+/// `fundwatch audit`
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Look through the whole trail: exit code 0 if each row follows from the one before, 1 if not.
+    Verify(AuditVerify),
+}
+
+/// `fundwatch audit verify`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fundwatch audit verify --config fundwatch.toml --known 3f9c…")]
+pub struct AuditVerify {
+    /// The daemon's configuration: the casebook is the one that it names.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// A last hash that was written down before: it must still be in the trail.
+    #[arg(long, value_name = "HASH")]
+    pub known: Option<String>,
 }
 
 /// `fundwatch state`
@@ -74,6 +125,44 @@ pub struct Stored {
     /// The daemon's configuration: the store is the one that it names.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// `fundwatch explain`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fundwatch explain 1a2b3c4d --config ops/fundwatch/fundwatch.toml\n  fundwatch explain 1a2b3c4d --data demo --raw --lang en"
+)]
+pub struct Explain {
+    /// The alert's id, or as much of its beginning as names it alone.
+    #[arg(value_name = "ALERT")]
+    pub alert: String,
+    /// The daemon's configuration: store and state are those that it names. The daemon may run.
+    #[arg(long, value_name = "FILE", required_unless_present = "data")]
+    pub config: Option<PathBuf>,
+    /// A folder that `fundwatch demo --out` has filled.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
+    pub data: Option<PathBuf>,
+    /// The policy that the demo judged by; default: the built-in one of Huangshan.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub policy: Option<PathBuf>,
+    /// Read the records of the evidence once more, and show them; whom they are about is masked.
+    #[arg(long)]
+    pub raw: bool,
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub format: ExplainFormat,
+    /// The language of the words.
+    #[arg(long, value_enum, default_value_t = Lang::Zh)]
+    pub lang: Lang,
+}
+
+/// How an explanation is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For a terminal.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// `fundwatch silence`
@@ -141,7 +230,7 @@ pub struct Demo {
     /// At most so many days a second, to watch the boards fill; default: as fast as they are judged.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub days_per_second: Option<u32>,
-    /// Keep serving the metrics afterwards, until interrupted.
+    /// Keep serving the metrics and the console afterwards, until interrupted.
     #[arg(long)]
     pub stay: bool,
 }

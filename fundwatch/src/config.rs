@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use alerting::hook::{AlertmanagerConfig, WebhookConfig};
 use alerting::mail::MailConfig;
 use alerting::{AlertIdentity, Routing};
+use console::ConsoleConfig;
 use domain::{BusinessDate, Topic};
 use ingest::kafka::Connection;
 use rules::Policy;
@@ -64,6 +65,8 @@ pub struct Config {
     /// Prometheus' Alertmanager.
     #[serde(default)]
     pub alertmanager: AlertmanagerConfig,
+    /// The review console; none: it is not served.
+    pub console: Option<ConsoleConfig>,
 }
 
 fn default_keep_state() -> bool {
@@ -161,6 +164,7 @@ impl Config {
             .map_err(|(line, fault)| ConfigErrors(vec![format!("{name}:{line}: {fault}")]))?;
         config.resolve(path.parent().unwrap_or(Path::new(".")));
         let mut faults = config.faults();
+        config.link_to_console();
         let policy = Policy::load(&config.policy).map_err(|errors| faults.push(errors.to_string()));
         if let Ok(policy) = &policy {
             faults.extend(config.unknown_regions(policy));
@@ -218,6 +222,11 @@ impl Config {
             .chain(mail.into_iter().flat_map(Option::as_mut))
             .chain(hooks)
             .chain(self.alertmanager.ca_file.as_mut())
+            .chain(
+                self.console
+                    .as_mut()
+                    .and_then(|console| console.casebook.as_mut()),
+            )
             .chain(self.kafka.secret_files.values_mut());
         for path in paths {
             *path = folder.join(&*path);
@@ -284,7 +293,26 @@ impl Config {
         }
         WebhookConfig::check_all(&self.webhooks, &mut faults);
         self.alertmanager.check(&mut faults);
+        if let Some(console) = &self.console {
+            console.check(&mut faults);
+        }
         faults
+    }
+
+    /// Mails point to the console, unless they are told to point elsewhere.
+    fn link_to_console(&mut self) {
+        if let (None, Some(console)) = (&self.mail.link, &self.console) {
+            self.mail.link = Some(console.public_url());
+        }
+    }
+
+    /// The file of the console's people, cases and audit trail.
+    pub fn casebook(&self) -> PathBuf {
+        let named = self
+            .console
+            .as_ref()
+            .and_then(|console| console.casebook.clone());
+        named.unwrap_or_else(|| self.store.with_file_name("console.sqlite"))
     }
 
     /// The folder of the state on disk; of process 1 and those after it with the number at its end, so that one
@@ -585,6 +613,22 @@ mod tests {
             let error = check(&text).map(|_| ()).unwrap_err();
             assert!(words.iter().all(|word| error.contains(word)), "{error}");
         }
+    }
+
+    #[test]
+    fn mails_point_to_the_console() {
+        assert_eq!(check(LEAST).unwrap().0.mail.link, None);
+        let (config, _) = check(&format!("{LEAST}[console]\n")).unwrap();
+        assert_eq!(config.mail.link.as_deref(), Some("http://127.0.0.1:9465"));
+        assert!(config.casebook().ends_with("console.sqlite"));
+        let link = "[mail]\nlink = \"https://elsewhere.example.org\"\n[console]\n";
+        let (config, _) = check(&format!("{LEAST}{link}")).unwrap();
+        assert_eq!(
+            config.mail.link.as_deref(),
+            Some("https://elsewhere.example.org")
+        );
+        let error = check(&format!("{LEAST}[console]\nlisten = \"0.0.0.0:80\"\n")).unwrap_err();
+        assert!(error.contains("console.listen"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `fundwatch demo`: the whole product on embedded parts, in under a minute.
 //!
 //! A simulated city's feed files grow day by day, and the same pipeline as the daemon's reads them:
-//! alerts are stored in SQLite, mails written as `.eml`, metrics served.
+//! alerts are stored in SQLite, mails written as `.eml`, metrics and the review console served.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,8 +18,12 @@ use alerting::metrics::{Exporter, Metrics};
 use alerting::store::{AlertFilter, Channel, MailQueue};
 use alerting::{Reader, Store};
 use anyhow::{Context, Result, anyhow};
+use casework::{FactSource, Place};
 use comfy_table::{CellAlignment, Table, presets};
-use detectors::dataflow::{Clockwork, Plan};
+use console::casebook::{Actor, CasebookError, people};
+use console::rights::{self, Role};
+use console::{Console, ConsoleConfig, Desk};
+use detectors::dataflow::{self, Clockwork, Plan};
 use detectors::feeds::FeedWatch;
 use domain::{Detector, Money, Severity, State, Topic};
 use ingest::kafka::{Event, Record};
@@ -35,6 +39,7 @@ use crate::failure::{Failure, say};
 use crate::live::committer::Parts;
 use crate::live::{self, Committer, FundWatch, Harvest, LiveFeed, Pace, RecordSource, Share, Team};
 use crate::run::measure_pool;
+use crate::subjects::{InFiles, Running, UntilClosed};
 
 /// The city of the demo: small enough to be judged day by day in seconds.
 const RETIREES: u32 = 6_000;
@@ -65,8 +70,16 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
     ))?;
     let store = Store::open(&folder.store(), &AlertIdentity::new(DEFAULT_SECRET))?;
     let mail = mail_config(&folder);
-    let services = Services::start(&mail, &policy, &store)?;
+    let books = live::desk(WORKERS);
+    let services = Services::start(&mail, &policy, &store, &folder, &books)?;
     say(format_args!("metrics: http://{}/metrics", services.address))?;
+    say(format_args!(
+        "核查台 / console: http://{}",
+        services.console
+    ))?;
+    for (login, password) in &services.people {
+        say(format_args!("  {login:<14} {password}"))?;
+    }
 
     let growth = Arc::new(Growth {
         day_min: arguments
@@ -120,7 +133,7 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
             })
         },
     });
-    let judged = judge(&folder, &policy, &growth, &pace, committer);
+    let judged = judge(&folder, &policy, &growth, &pace, books, committer);
     growth.abandoned.store(true, Ordering::Release);
     let truth = city
         .join()
@@ -137,7 +150,7 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
         started.elapsed(),
     )?;
     if arguments.stay {
-        say("metrics are served until you press Ctrl-C / 按 Ctrl-C 结束")?;
+        say("metrics and console are served until you press Ctrl-C / 按 Ctrl-C 结束")?;
         services.runtime.block_on(tokio::signal::ctrl_c())?;
     }
     services.stop();
@@ -187,9 +200,13 @@ impl Folder {
                     .with_context(|| format!("cannot make `{}`", path.display()))?,
             }
         }
-        for suffix in ["", "-wal", "-shm", ".lock"] {
-            // A file that is not there need not be removed; one that cannot be is found when it is opened.
-            let _ = std::fs::remove_file(folder.0.join(format!("fundwatch.sqlite{suffix}")));
+        for name in [folder.store(), folder.casebook()] {
+            for suffix in ["", "-wal", "-shm", ".lock"] {
+                let mut name = name.clone().into_os_string();
+                name.push(suffix);
+                // A file that is not there need not be removed; one that cannot be is found when it is opened.
+                let _ = std::fs::remove_file(name);
+            }
         }
         Ok(folder)
     }
@@ -209,6 +226,10 @@ impl Folder {
 
     fn store(&self) -> PathBuf {
         self.0.join("fundwatch.sqlite")
+    }
+
+    fn casebook(&self) -> PathBuf {
+        self.0.join("console.sqlite")
     }
 }
 
@@ -288,6 +309,7 @@ fn judge(
     policy: &Arc<Policy>,
     growth: &Arc<Growth>,
     pace: &Arc<Pace>,
+    books: dataflow::Desk,
     mut committer: Committer,
 ) -> Result<Committer> {
     let harvest = Harvest::default();
@@ -297,6 +319,7 @@ fn judge(
             present_from_feeds: true,
         },
         posts: true,
+        desk: Some(books),
     };
     let feed_of = {
         let (feeds, policy, growth, pace, notes) = (
@@ -447,11 +470,20 @@ struct Services {
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     address: std::net::SocketAddr,
+    console: std::net::SocketAddr,
+    /// Login and password of those who may look at the console.
+    people: Vec<(String, String)>,
     stop: watch::Sender<bool>,
 }
 
 impl Services {
-    fn start(mail: &MailConfig, policy: &Arc<Policy>, store: &Store) -> Result<Services> {
+    fn start(
+        mail: &MailConfig,
+        policy: &Arc<Policy>,
+        store: &Store,
+        folder: &Folder,
+        books: &dataflow::Desk,
+    ) -> Result<Services> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -482,13 +514,32 @@ impl Services {
             clock::clock(),
         )?;
         if let Some(sender) = sender {
-            runtime.spawn(sender.run(store.wakers().mail, stopping));
+            runtime.spawn(sender.run(store.wakers().mail, stopping.clone()));
         }
+        let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0)))?;
+        let console_at = listener.local_addr()?;
+        let table = ConsoleConfig {
+            listen: console_at,
+            // Whoever tries it out has no authenticator at hand; the passwords are drawn for this run.
+            second_factor: false,
+            ..ConsoleConfig::default()
+        };
+        let desk = Desk {
+            policy: Arc::clone(policy),
+            office: mail.office(Arc::clone(policy))?,
+            clock: clock::clock(),
+        };
+        let console = Console::open(table, &folder.casebook(), folder.store(), desk)?;
+        let console = console.with_facts(facts_of(books, folder, policy));
+        let people = add_people(&console)?;
+        runtime.spawn(console.serve(listener, stopping));
         Ok(Services {
             runtime,
             metrics,
             health,
             address,
+            console: console_at,
+            people,
             stop,
         })
     }
@@ -511,6 +562,56 @@ impl Services {
         let _ = self.stop.send(true);
         self.runtime.shutdown_timeout(Duration::from_secs(2));
     }
+}
+
+/// The books of the workers, and when these have ended the files.
+fn facts_of(books: &dataflow::Desk, folder: &Folder, policy: &Arc<Policy>) -> Arc<dyn FactSource> {
+    let feeds = folder.feeds();
+    let locate = |topic, position| Place::Byte {
+        topic,
+        file: format!("{topic}.jsonl"),
+        byte: live::partition_and_offset(position).1,
+    };
+    let read = move |topic, _, offset| record_at(&feeds, topic, offset).map(Some);
+    Arc::new(UntilClosed {
+        books: Running::new(books.clone(), locate, Box::new(read)),
+        files: InFiles::new(folder.feeds(), Arc::clone(policy)),
+    })
+}
+
+/// One of each role, with a password that is good for this demo alone.
+fn add_people(console: &Console) -> Result<Vec<(String, String)>> {
+    let actor = Actor {
+        person: None,
+        address: "cli".to_owned(),
+        at: clock::now(),
+    };
+    let mut all = Vec::new();
+    for (login, name, role) in [
+        ("reviewer", "李核查", Role::Reviewer),
+        ("supervisor", "王复核", Role::Supervisor),
+        ("auditor", "赵审计", Role::Auditor),
+        ("viewer", "孙查看", Role::Viewer),
+        ("administrator", "陈管理", Role::Administrator),
+    ] {
+        let password = people::draw_password();
+        let hash = people::hash_password(&password)?;
+        let actor = actor.clone();
+        console.casebook().write_blocking(move |transaction| {
+            let token = people::add(
+                transaction,
+                &actor,
+                login,
+                name,
+                role,
+                &rights::Regions::All,
+            )?;
+            people::enrol(transaction, &actor, &token, &hash, None)?;
+            Ok::<_, CasebookError>(())
+        })?;
+        all.push((login.to_owned(), password));
+    }
+    Ok(all)
 }
 
 /// What was found, in words that a supervisor understands, and where to look next.

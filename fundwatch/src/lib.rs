@@ -9,7 +9,9 @@ mod clock;
 mod cluster;
 pub mod config;
 mod demo;
+mod desk;
 mod disk;
+mod explain;
 mod failure;
 mod live;
 mod log;
@@ -22,6 +24,7 @@ mod run;
 mod silence;
 mod simulate;
 mod stored;
+mod subjects;
 mod topics;
 
 use std::process::ExitCode;
@@ -41,8 +44,11 @@ pub fn main() -> ExitCode {
         cli::Command::Topics(cli::Topics::Create(arguments)) => topics::create(&arguments),
         cli::Command::State(cli::State::Inspect(arguments)) => disk::inspect(&arguments),
         cli::Command::State(cli::State::Verify(arguments)) => disk::verify(&arguments),
+        cli::Command::Explain(arguments) => explain::run(&arguments),
         cli::Command::Silence(command) => silence::run(&command),
         cli::Command::Refused(arguments) => stored::refused(&arguments),
+        cli::Command::Console(cli::Console::Token(arguments)) => desk::token(&arguments),
+        cli::Command::Audit(cli::Audit::Verify(arguments)) => desk::verify(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

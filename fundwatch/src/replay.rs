@@ -36,6 +36,7 @@ pub fn run(arguments: &cli::Replay) -> Result<(), Failure> {
         policy,
         clockwork: Clockwork::Fixed(arguments.as_of),
         posts: false,
+        desk: None,
     };
     let judged = judge(&files, &plan, workers(arguments.workers))?;
     let alerts = alerts(&judged.outcomes, &identity_of_environment());

@@ -14,7 +14,9 @@ use alerting::publish::Publisher;
 use alerting::store::{HookQueue, MailQueue, TopicQueue};
 use alerting::{Routing, Store};
 use anyhow::{Context, Result, anyhow, bail};
-use detectors::dataflow::{Clockwork, Plan};
+use casework::FactSource;
+use console::{Console, ConsoleConfig, Desk};
+use detectors::dataflow::{self, Clockwork, Plan};
 use detectors::feeds::FeedWatch;
 use domain::BusinessDate;
 use ingest::kafka::{self, Connection, Event, KafkaReader, Partition};
@@ -40,6 +42,7 @@ use crate::live::{
 use crate::log;
 use crate::reload::{self, Reloader, Renewals};
 use crate::replay::workers;
+use crate::subjects::Running;
 use crate::topics::topic_names;
 
 /// How long the broker may take to say what there is.
@@ -49,6 +52,8 @@ const RETRY: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(15);
 /// The broker may take so long to hand out a record once more.
 const READ_AGAIN_WITHIN: Duration = Duration::from_secs(30);
+/// And so long if somebody waits to see it.
+const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 /// Between looks at whether the broker is still there.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// No heartbeat for so long means that the program hangs.
@@ -124,7 +129,9 @@ fn lead(
     let store = Store::open(&config.store, &identity)
         .with_context(|| format!("cannot open the store `{}`", config.store.display()))?;
     let lock = lock_state(config)?;
-    let (services, renewals) = Services::start(config, &connection, &policy, Some(&store), lines)?;
+    let books = live::desk(workers(config.workers));
+    let (services, renewals) =
+        Services::start(config, &connection, &policy, Some((&store, &books)), lines)?;
     let reloads = reloader.reloads.clone();
     services.runtime.spawn(reloader.run(
         Arc::clone(&services.pace),
@@ -139,6 +146,7 @@ fn lead(
         config,
         connection,
         policy,
+        books: Some(books),
         services: &services,
     };
     let clock: Option<BusinessClock> = match config.clock {
@@ -168,6 +176,7 @@ fn follow(
         config,
         connection,
         policy,
+        books: None,
         services: &services,
     };
     let done = place.work_for_the_leader(credentials, lock);
@@ -239,7 +248,7 @@ impl Services {
         config: &Config,
         connection: &Connection,
         policy: &Arc<Policy>,
-        store: Option<&Store>,
+        store: Option<(&Store, &dataflow::Desk)>,
         lines: log::Lines,
     ) -> Result<(Services, Renewals)> {
         let mut renewals = Renewals::default();
@@ -253,7 +262,7 @@ impl Services {
             option_env!("FUNDWATCH_REVISION").unwrap_or("unknown"),
         ));
         measure_pool(&metrics, policy);
-        if let Some(store) = store {
+        if let Some((store, _)) = store {
             metrics.restore(store)?;
         }
         let health = Arc::new(Health::new(SILENCE_MAX));
@@ -270,7 +279,7 @@ impl Services {
             .with_context(|| format!("http.listen: cannot listen on {}", config.http.listen))?;
         faults::point!("start.listening");
         let exporter = Arc::new(match store {
-            Some(store) => Exporter::new(Arc::clone(&metrics), store.path(), clock::now)?,
+            Some((store, _)) => Exporter::new(Arc::clone(&metrics), store.path(), clock::now)?,
             None => Exporter::without_store(Arc::clone(&metrics), &config.state(), clock::now),
         });
         let mut spawn = |task: Task| {
@@ -279,7 +288,7 @@ impl Services {
         };
         let pages = http::serve(listener, exporter, Arc::clone(&health), stopping.clone());
         spawn(Box::pin(async move { pages.await.context("the pages") }));
-        if let Some(store) = store {
+        if let Some((store, books)) = store {
             let senders = senders(
                 config,
                 connection,
@@ -290,6 +299,17 @@ impl Services {
                 &mut renewals,
             )?;
             senders.into_iter().for_each(&mut spawn);
+            if let Some(table) = &config.console {
+                let listener = runtime
+                    .block_on(tokio::net::TcpListener::bind(table.listen))
+                    .with_context(|| {
+                        format!("console.listen: cannot listen on {}", table.listen)
+                    })?;
+                let console =
+                    console(config, table, policy, store)?.with_facts(facts_of(books, connection));
+                let serve = console.serve(listener, stopping.clone());
+                spawn(Box::pin(async move { serve.await.context("the console") }));
+            }
         }
 
         let stop_pace = Arc::clone(&pace);
@@ -424,6 +444,37 @@ fn senders(
     Ok(tasks)
 }
 
+/// The console over the alerts' store.
+fn console(
+    config: &Config,
+    table: &ConsoleConfig,
+    policy: &Arc<Policy>,
+    store: &Store,
+) -> Result<Console> {
+    let desk = Desk {
+        policy: Arc::clone(policy),
+        office: config.mail.office(Arc::clone(policy))?,
+        clock: clock::clock(),
+    };
+    let casebook = config.casebook();
+    Console::open(table.clone(), &casebook, store.path().to_owned(), desk)
+        .with_context(|| format!("cannot open the casebook `{}`", casebook.display()))
+}
+
+/// The books of the workers, and the records that their facts were made from.
+fn facts_of(books: &dataflow::Desk, connection: &Connection) -> Arc<dyn FactSource> {
+    let connection = connection.clone();
+    let read = move |topic, partition, offset| {
+        let record = (topic, partition, offset);
+        Ok(kafka::read_again(&connection, record, SHOWN_WITHIN)?)
+    };
+    Arc::new(Running::new(
+        books.clone(),
+        casework::Place::of_position,
+        Box::new(read),
+    ))
+}
+
 /// Tells the metrics which regions there are, and how far the calendar goes: to the end of the last
 /// year that it names a day of.
 pub fn measure_pool(metrics: &Metrics, policy: &Policy) {
@@ -463,6 +514,7 @@ struct Place<'a> {
     config: &'a Config,
     connection: Connection,
     policy: Arc<Policy>,
+    books: Option<dataflow::Desk>,
     services: &'a Services,
 }
 
@@ -629,6 +681,7 @@ impl Place<'_> {
                 present_from_feeds: self.config.clock == ClockSource::Feeds,
             },
             posts: true,
+            desk: self.books.clone(),
         }
     }
 

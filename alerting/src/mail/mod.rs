@@ -14,7 +14,7 @@ mod sender;
 pub mod text;
 mod transport;
 mod trial;
-mod view;
+pub(crate) mod view;
 mod wording;
 mod words;
 

@@ -889,7 +889,7 @@ fn is_of_enterprise(alert: &Alert) -> bool {
 }
 
 /// What the alert is called. Whatever is not known to be confirmed by a name is a match of numbers.
-fn topic(alert: &Alert) -> Topic {
+pub(crate) fn topic(alert: &Alert) -> Topic {
     let detector = Detector::parse(&alert.detector).unwrap_or(Detector::IncompleteFeed);
     let confirmed = matches!(
         alert.details.get("match").and_then(Value::as_str),

@@ -37,7 +37,9 @@ pub use error::StoreError;
 pub use hook_queue::{HookQueue, HookResult, PendingHook};
 pub use mail_queue::{Content, Digest, Letter, MailQueue, Outcome};
 pub use notices::LifeSign;
-pub use read::{AlertFilter, AlertRow, Channel, OpenByPlace, Outbox, Reader, Refused, Telling};
+pub use read::{
+    AlertFilter, AlertRow, Channel, Mailed, OpenByPlace, Outbox, Reader, Refused, Telling,
+};
 pub use silences::{Matcher, Silence, Silences};
 pub use tally::Tallies;
 pub use topic_queue::{PendingLetter, PendingTelling, TopicQueue};
@@ -53,6 +55,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("schema.sql")),
     M::up(include_str!("schema_2_mail.sql")),
     M::up(include_str!("schema_3_processes.sql")),
+    M::up(include_str!("schema_4_subjects.sql")),
 ];
 
 /// The one writer of epochs. See the module.
@@ -246,9 +249,7 @@ impl Store {
 
     /// The present business date of the last epoch that had one.
     pub fn present(&self) -> Result<Option<BusinessDate>, StoreError> {
-        meta(&self.connection, PRESENT)?
-            .map(|date| word(Ok(date.as_str()), |d| BusinessDate::parse(d.as_bytes())))
-            .transpose()
+        present(&self.connection)
     }
 
     /// The number of this opening, greater than that of every one before.
@@ -417,6 +418,12 @@ fn assert_sound(connection: &Connection) -> Result<(), StoreError> {
 
 fn instance(connection: &Connection) -> Result<String, StoreError> {
     meta(connection, INSTANCE)?.ok_or_else(|| StoreError::Value("no instance in `meta`".to_owned()))
+}
+
+fn present(connection: &Connection) -> Result<Option<BusinessDate>, StoreError> {
+    meta(connection, PRESENT)?
+        .map(|date| word(Ok(date.as_str()), |d| BusinessDate::parse(d.as_bytes())))
+        .transpose()
 }
 
 fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {

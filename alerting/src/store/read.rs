@@ -126,6 +126,21 @@ pub struct Refused {
     pub reason: String,
 }
 
+/// A mail to one recipient on one telling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mailed {
+    /// The telling, by its `seq`.
+    pub telling: i64,
+    /// The recipient's name; may be empty.
+    pub name: String,
+    /// The recipient's address.
+    pub address: String,
+    /// `pending`, `sending`, `sent` or `failed`.
+    pub state: String,
+    /// When it was sent, or given up.
+    pub settled: Option<Timestamp>,
+}
+
 /// Number and sum of open alerts.
 pub type OpenByPlace = BTreeMap<(Detector, RegionCode, Severity), (u64, Money)>;
 
@@ -176,6 +191,16 @@ impl Reader {
         rows.next()?.map(alert_row).transpose()
     }
 
+    /// The ids of alerts that begin with a text, at most so many.
+    pub fn ids_beginning_with(&self, text: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+        // Ids are hexadecimal: `g` comes after all that any can go on with.
+        let mut select = self.connection.prepare_cached(
+            "SELECT id FROM alerts WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT ?2",
+        )?;
+        let ids = select.query_map(params![text, limit], |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
     /// Everything that was told of an alert, the first telling first.
     pub fn tellings(&self, id: &str) -> Result<Vec<Telling>, StoreError> {
         let mut select = self.connection.prepare_cached(
@@ -190,6 +215,57 @@ impl Reader {
             tellings.push(telling(row)?);
         }
         Ok(tellings)
+    }
+
+    /// Tellings of all alerts in their order, from after `seq` on, at most `limit`: for whoever follows the store.
+    pub fn tellings_after(&self, seq: i64, limit: u32) -> Result<Vec<Telling>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT h.seq, h.json, h.revision, h.kind, h.cause, h.told_at, b.json, b.kind
+             FROM alert_history h
+             LEFT JOIN alert_history b ON b.alert = h.alert AND b.revision = h.revision - 1
+             WHERE h.seq > ?1 ORDER BY h.seq LIMIT ?2",
+        )?;
+        let mut rows = select.query(params![seq, limit])?;
+        let mut tellings = Vec::new();
+        while let Some(row) = rows.next()? {
+            tellings.push(telling(row)?);
+        }
+        Ok(tellings)
+    }
+
+    /// Who was told of an alert by mail: each address with the telling's `seq`, when, and what became of it.
+    pub fn mailed(&self, id: &str) -> Result<Vec<Mailed>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT i.history, r.name, r.address, m.state, m.settled
+             FROM alerts a JOIN mail_item i ON i.alert = a.n JOIN mail m ON m.seq = i.mail
+             JOIN recipients r ON r.n = m.recipient WHERE a.id = ?1 ORDER BY i.history, r.address",
+        )?;
+        let mut rows = select.query([id])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(Mailed {
+                telling: row.get(0)?,
+                name: row.get(1)?,
+                address: row.get(2)?,
+                state: row.get(3)?,
+                settled: row.get::<_, Option<i64>>(4)?.map(time_of),
+            });
+        }
+        Ok(all)
+    }
+
+    /// All alerts of a subject, withdrawn ones, too, in the order of their keys. The subject is as the alerts have it.
+    pub fn alerts_of(&self, subject: &str) -> Result<Vec<AlertRow>, StoreError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT json, revision, withdrawn, first_told, last_told FROM alerts
+             WHERE subject = ?1 ORDER BY detector, period, item",
+        )?;
+        let mut rows = select.query([subject])?;
+        let mut alerts = Vec::new();
+        while let Some(row) = rows.next()? {
+            alerts.push(alert_row(row)?);
+        }
+        Ok(alerts)
     }
 
     /// How many alerts there are by state, withdrawn ones left out.
@@ -287,6 +363,11 @@ impl Reader {
     /// How far each feed is complete, by topic and region.
     pub fn feed_as_of(&self) -> Result<Vec<FeedAsOf>, StoreError> {
         feed_as_of(&self.connection)
+    }
+
+    /// The present business date of the last epoch that had one.
+    pub fn present(&self) -> Result<Option<BusinessDate>, StoreError> {
+        super::present(&self.connection)
     }
 
     /// The counts of each partition.

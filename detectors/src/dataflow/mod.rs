@@ -11,6 +11,7 @@
 //! changed is left in the [`Results`]; it may be taken once the probe has passed the epoch.
 
 mod bytes;
+pub mod desk;
 mod posting;
 mod subjects;
 pub mod times;
@@ -34,6 +35,7 @@ use timely::dataflow::operators::{Operator, Probe};
 use timely::worker::Worker;
 
 use crate::store::packed::{key, mix, origin, pack, pieces};
+pub use desk::Desk;
 pub use subjects::differences;
 use times::{Close, Times};
 
@@ -256,6 +258,8 @@ pub struct Plan {
     pub clockwork: Clockwork,
     /// Whether what is accepted is posted to the ledger ([`Outcome::Posted`]).
     pub posts: bool,
+    /// Where the books can be asked for the facts of one subject, while they grow.
+    pub desk: Option<Desk>,
 }
 
 /// How as-of is known.
@@ -403,8 +407,13 @@ pub fn build(
     let index = worker.index();
     let probe = ProbeHandle::new();
     let empties = Empties::default();
+    // Between its steps a worker answers for its books.
+    let subjects = subjects::Subjects::new(plan, index, peers, empties.clone());
+    let subjects = Rc::new(RefCell::new(subjects));
+    let seat = plan.desk.as_ref().and_then(|desk| desk.seat(index, peers));
+    let (asked_of, passed) = (Rc::clone(&subjects), probe.clone());
     worker.dataflow::<u64, _, _>(|scope| {
-        let filled_again = empties.clone();
+        let filled_again = empties;
         let parcels = source::<_, CapacityContainerBuilder<Vec<Parcel>>, _, _>(
             scope,
             "feed",
@@ -413,6 +422,12 @@ pub fn build(
                 let mut outlet = Outlet::new(peers, filled_again);
                 let activator = scope.activator_for(info.address);
                 move |output| {
+                    if let Some(seat) = &seat {
+                        seat.answer(
+                            |first| !passed.less_than(&first),
+                            |shelf, key| asked_of.borrow().facts_of(shelf, key),
+                        );
+                    }
                     let Some(open) = &mut capability else { return };
                     let advance = feed.advance(&mut outlet);
                     if matches!(advance, Advance::Epoch(_) | Advance::Finished) {
@@ -438,7 +453,6 @@ pub fn build(
         );
 
         let by_target = Exchange::new(|parcel: &Parcel| u64::from(parcel.target));
-        let mut subjects = subjects::Subjects::new(plan, index, peers, empties);
         let left = results.clone();
         let deltas = parcels
             .unary_frontier::<CapacityContainerBuilder<Vec<totals::Delta>>, _, _, _>(
@@ -447,6 +461,7 @@ pub fn build(
                 |initial, _info| {
                     let mut epochs = Epochs::new(initial);
                     move |(input, frontier), output| {
+                        let mut subjects = subjects.borrow_mut();
                         input.for_each_stamp(|capability, loads| {
                             if let Some(capability) = capability.retain_least(output.output_index())
                             {

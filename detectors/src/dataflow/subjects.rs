@@ -138,6 +138,11 @@ impl Subjects {
         }
     }
 
+    /// The facts of a subject so far, packed.
+    pub(super) fn facts_of(&self, shelf: Shelf, key: u128) -> Vec<u8> {
+        self.books.copy(shelf, key)
+    }
+
     /// Ends an epoch: settles and judges every book that has new facts or whose day has come.
     pub(super) fn judge(&mut self, outcomes: &mut Vec<Outcome>, send: &mut dyn FnMut(Delta)) {
         let mut settling = Settling {

@@ -214,6 +214,40 @@ impl Books {
         }
     }
 
+    /// The number of a book; `None` if there is no fact of its subject.
+    pub fn number(&self, shelf: Shelf, key: u128) -> Option<u32> {
+        let narrow = || u64::try_from(key).ok();
+        match shelf {
+            Shelf::Person => self.persons.numbers.get(&narrow()?).copied(),
+            Shelf::Enterprise => self.enterprises.numbers.get(&key).copied(),
+            Shelf::Transfer => self.transfers.numbers.get(&narrow()?).copied(),
+        }
+    }
+
+    /// The facts of a book as [`super::pack`] wrote them, settled or not, oldest arrival first: for books elsewhere.
+    pub fn copy(&self, shelf: Shelf, key: u128) -> Vec<u8> {
+        let mut copy = Vec::new();
+        let Some(number) = self.number(shelf, key) else {
+            return copy;
+        };
+        let head = match shelf {
+            Shelf::Person => self.persons.heads[number as usize],
+            Shelf::Enterprise => self.enterprises.heads[number as usize],
+            Shelf::Transfer => self.transfers.heads[number as usize],
+        };
+        let mut chain = Vec::new();
+        let mut address = head.last;
+        while !address.is_none() {
+            chain.push(address);
+            address = self.log.before(address);
+        }
+        for address in chain.into_iter().rev() {
+            let fact = self.log.get(address);
+            fact.seal_again(key, item_name(&self.items, fact), &mut copy);
+        }
+        copy
+    }
+
     /// The facts that a book had when it was last settled; `None` if nothing came since then.
     pub fn before_news(&mut self, shelf: Shelf, number: u32) -> Option<Settled<'_>> {
         let (_, head) = self.head(shelf, number);

@@ -495,6 +495,22 @@ impl<'a> Packed<'a> {
         out[16..24].copy_from_slice(&b.to_le_bytes());
     }
 
+    /// Appends a kept fact to `out` as [`pack`] wrote it: in an envelope, without what its keeper noted in it.
+    pub(crate) fn seal_again(self, key: u128, item: &str, out: &mut Vec<u8>) {
+        let start = out.len();
+        let bytes = &self.0[..self.length()];
+        let whole = ENVELOPE + bytes.len() + item.len() + 1;
+        let whole = u32::try_from(whole).expect("a record is smaller than 4 GiB");
+        out.extend_from_slice(&whole.to_le_bytes());
+        out.extend_from_slice(&key.to_le_bytes());
+        out.extend_from_slice(bytes);
+        let noted = FLAG_COUNTED << FLAG_SHIFT | u64::from(ITEM_MAX) << ITEM_SHIFT;
+        let b = self.b() & !noted;
+        out[start + ENVELOPE + 16..start + ENVELOPE + 24].copy_from_slice(&b.to_le_bytes());
+        out.extend_from_slice(item.as_bytes());
+        out.push(u8::try_from(item.len()).expect("an item has at most 64 characters"));
+    }
+
     /// Marks kept bytes as counted.
     pub(crate) fn set_counted(bytes: &mut [u8]) {
         let b = u64::from_le_bytes(array(bytes, 16)) | FLAG_COUNTED << FLAG_SHIFT;
@@ -699,6 +715,11 @@ impl<'a> Packed<'a> {
             source,
             self.flag(FLAG_SECOND).then(|| split_text(rest).0),
         )
+    }
+
+    /// An enterprise's name, as the record has it.
+    pub fn enterprise_name(self) -> &'a str {
+        split_text(self.rest()).0
     }
 
     /// An enterprise's status.

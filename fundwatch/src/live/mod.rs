@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use alerting::{EpochBatch, Routing};
 use anyhow::{Result, anyhow};
-use detectors::dataflow::{self, Outcome, Plan, Results};
+use detectors::dataflow::{self, Desk, Outcome, Plan, Results};
 use domain::Topic;
 use ingest::{Reason, Tally};
 use rules::{Policy, PolicyText};
@@ -42,6 +42,11 @@ const LOADED: u64 = 0;
 const BACKLOG: u64 = 1;
 /// The first epoch of what came later.
 pub const LIVE: u64 = 2;
+
+/// Where the books of so many workers can be asked, once what was there when the program started is judged.
+pub fn desk(workers: usize) -> Desk {
+    Desk::new(workers, LIVE)
+}
 
 /// How many epochs may be read ahead of what is committed.
 pub const EPOCHS_AHEAD: u64 = 4;

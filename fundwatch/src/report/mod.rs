@@ -56,6 +56,7 @@ fn read(arguments: &cli::ReportCommon) -> Result<Ledger, Failure> {
         policy: Arc::new(policy),
         clockwork: Clockwork::Fixed(arguments.as_of),
         posts: true,
+        desk: None,
     };
     let workers = workers(arguments.workers);
     let (policy, outcomes) = match (&arguments.config, &arguments.feeds, &arguments.policy) {

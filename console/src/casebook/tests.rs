@@ -1,0 +1,276 @@
+//! What the database itself refuses, whatever the code above it does; and the figures of the queue.
+
+use std::time::Instant;
+
+use domain::Money;
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::audit::{self, Kind, Verified};
+use super::queue::{self, Asker, Filter, Sort, Tab};
+use super::{Actor, Casebook, CasebookError, people};
+use crate::rights::{Regions, Role};
+
+fn casebook() -> (tempfile::TempDir, Casebook) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("console.sqlite");
+    let casebook = Casebook::open(&path, Money::from_yuan(100_000)).unwrap();
+    (folder, casebook)
+}
+
+fn actor() -> Actor {
+    Actor {
+        person: None,
+        address: "cli".to_owned(),
+        at: "2024-04-01T02:00:00Z".parse::<Timestamp>().unwrap(),
+    }
+}
+
+/// Two people and a case of 200,000 yuan, written by hand.
+fn seeded(casebook: &Casebook) {
+    casebook
+        .write_blocking(|transaction| {
+            for login in ["li", "wang"] {
+                people::add(transaction, &actor(), login, login, Role::Supervisor, &Regions::All)?;
+            }
+            transaction.execute_batch(
+                "INSERT INTO cases (alert, detector, subject, subject_key, region, standing, severity, weight_fen, revision,
+                     news, first_told, last_told, state, rank)
+                 VALUES ('A', 'arrears', 'S', 'K', '341002', 'open', 2, 20000000, 1, 'raised', 0, 0, 'working', 6)",
+            )?;
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn refused(casebook: &Casebook, sql: &'static str) -> String {
+    casebook
+        .write_blocking(move |transaction| {
+            transaction.execute_batch(sql)?;
+            Ok(())
+        })
+        .expect_err(sql)
+        .to_string()
+}
+
+const PROPOSED: &str = "INSERT INTO decisions (\"case\", outcome, reason, codes, verdict, rectify, note, proposer, proposed_at,
+         bulk, revision, severity, weight_fen, state)
+     VALUES (1, 'substantiated', 'S2', 'v', 'hit', 0, 'n', 1, 0, 0, 1, 2, 20000000, 'proposed')";
+
+#[test]
+fn the_database_insists_on_four_eyes() {
+    let (_folder, casebook) = casebook();
+    seeded(&casebook);
+    assert!(refused(&casebook, "UPDATE cases SET state = 'closed'").contains("decision in force"));
+    // Over the threshold, and in bulk, nothing is in force at once.
+    let alone = "INSERT INTO decisions (\"case\", outcome, reason, codes, verdict, rectify, note, proposer, proposed_at,
+             bulk, revision, severity, weight_fen, state)
+         VALUES (1, 'o', 'r', 'v', 'hit', 0, 'n', 1, 0, 0, 1, 2, 10000000, 'in-force')";
+    assert!(refused(&casebook, alone).contains("four eyes"));
+    let bulk = "INSERT INTO decisions (\"case\", outcome, reason, codes, verdict, rectify, note, proposer, proposed_at,
+             bulk, revision, severity, weight_fen, state)
+         VALUES (1, 'o', 'r', 'v', 'hit', 0, 'n', 1, 0, 1, 1, 2, 1, 'in-force')";
+    assert!(refused(&casebook, bulk).contains("four eyes"));
+    casebook
+        .write_blocking(|transaction| Ok(transaction.execute_batch(PROPOSED)?))
+        .unwrap();
+    for sql in [
+        "UPDATE decisions SET state = 'in-force'",
+        "UPDATE decisions SET state = 'in-force', approver = 1",
+        "UPDATE decisions SET state = 'returned', approver = 1",
+    ] {
+        assert!(refused(&casebook, sql).contains("four eyes"), "{sql}");
+    }
+    for sql in [
+        "UPDATE decisions SET proposer = 2",
+        "UPDATE decisions SET note = 'another', state = 'in-force', approver = 2",
+        "UPDATE decisions SET weight_fen = 1",
+    ] {
+        assert!(refused(&casebook, sql).contains("never changed"), "{sql}");
+    }
+    assert!(refused(&casebook, "DELETE FROM decisions").contains("never deleted"));
+    casebook
+        .write_blocking(|transaction| {
+            transaction.execute_batch(
+                "UPDATE decisions SET state = 'in-force', approver = 2; UPDATE cases SET state = 'closed'",
+            )?;
+            Ok(())
+        })
+        .unwrap();
+    assert!(refused(&casebook, "UPDATE decisions SET answer = 'x'").contains("never changed"));
+}
+
+/// S33: rows are appended, and nothing else; whoever changes the file all the same is found.
+#[test]
+fn s33_the_audit_trail_is_a_chain() {
+    let (folder, casebook) = casebook();
+    let head = casebook
+        .write_blocking(|transaction| {
+            for n in 0..10 {
+                let (target, note) = (format!("alert {n}"), "核对");
+                audit::append(transaction, &actor(), Kind::Read, true, &target, note)?;
+            }
+            match audit::verify(transaction, None)? {
+                Verified::Whole { rows: 10, head } => Ok(head),
+                other => Err(CasebookError::Value(format!("{other:?}"))),
+            }
+        })
+        .unwrap();
+    assert!(refused(&casebook, "UPDATE audit SET note = ''").contains("never changed"));
+    assert!(refused(&casebook, "DELETE FROM audit WHERE n = 10").contains("never deleted"));
+    let forged = "INSERT INTO audit SELECT 11, at, login, role, address, kind, ok, target, note, 'x', 'y' FROM audit WHERE n = 1";
+    assert!(refused(&casebook, forged).contains("chain"));
+
+    let path = folder.path().join("console.sqlite");
+    let verify = || audit::verify_file(&path, Some(&head)).unwrap();
+    assert!(matches!(verify(), Verified::Whole { rows: 10, .. }));
+    // Whoever owns the file can take the triggers away, and is found by the hashes.
+    let tamper = Connection::open(&path).unwrap();
+    tamper
+        .execute_batch("DROP TRIGGER audit_stays; DROP TRIGGER audit_remains; UPDATE audit SET note = '另一' WHERE n = 4")
+        .unwrap();
+    assert_eq!(verify(), Verified::Broken { n: 4 });
+    tamper
+        .execute_batch("UPDATE audit SET note = '核对' WHERE n = 4; DELETE FROM audit WHERE n = 10")
+        .unwrap();
+    // A tail that is cut off shows by the hash that was written down.
+    assert_eq!(verify(), Verified::Unknown { rows: 9 });
+    tamper
+        .execute_batch("DELETE FROM audit WHERE n = 5")
+        .unwrap();
+    assert_eq!(verify(), Verified::Broken { n: 5 });
+}
+
+#[test]
+fn letters_and_steps_stay_as_they_are() {
+    let (_folder, casebook) = casebook();
+    seeded(&casebook);
+    casebook
+        .write_blocking(|transaction| {
+            transaction.execute_batch(
+                "INSERT INTO letters (\"case\", kind, year, serial, html, hash, issuer, issued_at, due)
+                     VALUES (1, 'reminder', 2024, 1, 'h', 'x', 1, 0, '2024-05-06');
+                 INSERT INTO steps (\"case\", version, at, kind, note) VALUES (1, 1, 0, 'noted', 'n')",
+            )?;
+            Ok(())
+        })
+        .unwrap();
+    for sql in [
+        "UPDATE letters SET html = 'other'",
+        "DELETE FROM letters",
+        "UPDATE steps SET note = ''",
+        "DELETE FROM steps",
+    ] {
+        assert!(refused(&casebook, sql).contains("never"), "{sql}");
+    }
+}
+
+/// S1, S2: argon2id with its parameters in the text; old ones are hashed anew; what everybody tries is refused.
+#[test]
+fn s1_and_s2_passwords() {
+    let hash = people::hash_password("correct horse battery").unwrap();
+    assert!(
+        hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+        "{hash}"
+    );
+    assert_eq!(
+        people::verify_password("correct horse battery", &hash),
+        (true, false)
+    );
+    assert_eq!(
+        people::verify_password("correct horse battery ", &hash),
+        (false, false)
+    );
+    let long = "长".repeat(20) + &"x".repeat(45);
+    let hash = people::hash_password(&long).unwrap();
+    let other = long[..long.len() - 1].to_owned() + "y";
+    assert!(people::verify_password(&long, &hash).0 && !people::verify_password(&other, &hash).0);
+    assert_eq!(people::verify_password("x", "no hash"), (false, false));
+    for weak in [
+        "short",
+        "aaaaaaaaaaaaaaaa",
+        "password1234",
+        "my fundwatch 1",
+        "chenchenchenwei",
+        "123456789012",
+    ] {
+        assert!(
+            people::check_password(weak, "chen", "陈").is_err(),
+            "{weak}"
+        );
+    }
+    assert!(people::check_password("桂花 开在 九月 的 屯溪", "chen", "陈").is_ok());
+}
+
+/// The queue at 100,000 cases. Not a benchmark: far above what it takes (docs/benchmarks.md), and far below what would be
+/// felt.
+#[test]
+fn the_queue_is_fast_at_100_000_cases() {
+    let (_folder, casebook) = casebook();
+    seeded(&casebook);
+    casebook
+        .write_blocking(|transaction| {
+            transaction.execute_batch(
+                "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 100000)
+                 INSERT INTO cases (alert, detector, subject, subject_key, region, period, standing, severity, weight_fen,
+                     revision, news, first_told, last_told, due, state, assignee, overdue, rank)
+                 SELECT printf('%032x', n), CASE n % 3 WHEN 0 THEN 'arrears' WHEN 1 THEN 'undeclared' ELSE 'missed-payout' END,
+                     printf('91341002%09dX', n), printf('%064x', n), CASE n % 2 WHEN 0 THEN '341002' ELSE '341021' END,
+                     '2024-02', 'open', n % 4, n * 7919 % 10000000, 1, 'raised', n, n, '2024-05-06',
+                     CASE n % 10 WHEN 0 THEN 'closed' WHEN 1 THEN 'working' ELSE 'pending' END,
+                     CASE n % 10 WHEN 1 THEN 1 END, n % 5 = 0, (n % 5 = 0) * 8 + 4 + n % 4
+                 FROM n",
+            )?;
+            transaction.execute_batch("ANALYZE")?;
+            Ok(())
+        })
+        .unwrap();
+    let she = Regions::parse("341021");
+    let filters = [
+        Filter::default(),
+        Filter {
+            tab: Tab::Mine,
+            ..Filter::default()
+        },
+        Filter {
+            severity: Some(domain::Severity::Red),
+            page: 100,
+            ..Filter::default()
+        },
+        Filter {
+            sort: Sort::News,
+            ..Filter::default()
+        },
+        Filter {
+            detector: Some(domain::Detector::Arrears),
+            sort: Sort::Amount,
+            ..Filter::default()
+        },
+    ];
+    for regions in [Regions::All, she] {
+        let asker = Asker { n: 1, regions };
+        for filter in &filters {
+            let look = || {
+                casebook
+                    .read_blocking(|connection| {
+                        let counts = queue::counts(connection, &asker)?;
+                        Ok((counts, queue::page(connection, &asker, filter)?))
+                    })
+                    .unwrap()
+            };
+            look();
+            let started = Instant::now();
+            let (counts, page) = look();
+            let took = started.elapsed();
+            assert!(took.as_millis() < 1_000, "{filter:?}: {took:?}");
+            println!("{took:?} {filter:?}");
+            assert!(counts.all > 40_000 && page.total > 0 && page.cases.len() == 50);
+            assert!(
+                filter.sort != Sort::Urgency
+                    || page.cases.is_sorted_by_key(|case| {
+                        std::cmp::Reverse((case.rank(), case.weight_fen))
+                    })
+            );
+        }
+    }
+}

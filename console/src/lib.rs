@@ -1,0 +1,106 @@
+//! The review console: people at a desk over what was found.
+//!
+//! | module | is |
+//! |---|---|
+//! | `config` | the `[console]` table |
+//! | `rights` | roles, rights, regions: who may do what |
+//! | `desk` | what people need to know of the pool: names, calendar, clock |
+//! | `casebook` | SQLite: people, sessions, cases, decisions, letters, the audit trail; `follow` keeps it up with the alerts' store |
+//! | `words` | every word of the pages, in both languages |
+//! | `web` | the table of routes, the gate before them, the pages; templates are in `templates/`, what a browser loads in `static/` |
+//!
+//! Knows `domain`, `rules`, `catalogue`, `casework` and what can be read of `alerting`'s store, and is known by the program alone.
+//! Nothing here may hold up detection: the alerts' store is opened to read only, and what people do is written to a file
+//! of its own. No clock: whoever opens the console brings one.
+
+pub mod casebook;
+mod config;
+mod desk;
+pub mod rights;
+#[cfg(test)]
+mod test_kit;
+pub mod web;
+pub mod words;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use casework::FactSource;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use casebook::{Casebook, CasebookError};
+use web::App;
+
+pub use config::ConsoleConfig;
+pub use desk::Desk;
+
+/// The console of a program.
+pub struct Console {
+    app: App,
+    casebook: Casebook,
+    store: PathBuf,
+    desk: Desk,
+}
+
+impl Console {
+    /// Opens the casebook at `casebook`, over the alerts' store at `store`.
+    ///
+    /// # Errors
+    /// The casebook cannot be opened.
+    pub fn open(
+        config: ConsoleConfig,
+        casebook: &std::path::Path,
+        store: PathBuf,
+        desk: Desk,
+    ) -> Result<Console, CasebookError> {
+        let casebook = Casebook::open(casebook, config.four_eyes_from)?;
+        let app = App::new(config, casebook.clone(), store.clone(), desk.clone());
+        Ok(Console {
+            app,
+            casebook,
+            store,
+            desk,
+        })
+    }
+
+    /// The same, with somebody who can be asked for the facts of subjects.
+    #[must_use]
+    pub fn with_facts(self, facts: Arc<dyn FactSource>) -> Console {
+        Console {
+            app: self.app.with_facts(facts),
+            ..self
+        }
+    }
+
+    /// The casebook.
+    pub const fn casebook(&self) -> &Casebook {
+        &self.casebook
+    }
+
+    /// Serves the pages and follows the alerts' store, until told to stop.
+    ///
+    /// # Errors
+    /// The listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        mut stopping: watch::Receiver<bool>,
+    ) -> std::io::Result<()> {
+        let follow = casebook::follow::run(self.casebook, self.store, self.desk, stopping.clone());
+        let follow = tokio::spawn(follow);
+        let router =
+            web::router(&Arc::new(self.app)).into_make_service_with_connect_info::<SocketAddr>();
+        let stopped = async move {
+            // An error means that whoever could say stop is gone.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        };
+        let served = axum::serve(listener, router)
+            .with_graceful_shutdown(stopped)
+            .await;
+        // Ends by the same word; what it has in hand is a transaction.
+        let _ = follow.await;
+        served
+    }
+}
