@@ -1070,3 +1070,74 @@ fn a_reader_that_never_ends_stops_the_commits_before_the_disk_is_full() {
     assert_eq!(store.commit(&again, &routing, now()).unwrap().told.len(), 1);
     assert!(log_bytes() < 60 * 4_200, "{}", log_bytes());
 }
+
+#[test]
+fn alerts_are_found_by_their_subject_and_by_the_beginning_of_an_id() {
+    let (_folder, mut store) = store();
+    let other_detector = Finding {
+        key: AlertKey {
+            detector: Detector::Undeclared,
+            ..arrears(1, 5).key
+        },
+        ..arrears(1, 5)
+    };
+    let withdrawn = Finding {
+        key: AlertKey {
+            period: Period::from_ym(2024, 3),
+            ..arrears(1, 5).key
+        },
+        ..arrears(1, 5)
+    };
+    let all = [
+        arrears(1, 100),
+        arrears(2, 7),
+        other_detector,
+        withdrawn.clone(),
+    ];
+    let mut first = batch(1, all.map(update));
+    first.present = Some(day("2024-04-01"));
+    let routing = routing(Vec::new());
+    store.commit(&first, &routing, now()).unwrap();
+    store
+        .commit(&batch(2, [gone(&withdrawn)]), &routing, now())
+        .unwrap();
+
+    let reader = store.reader().unwrap();
+    assert_eq!(reader.present().unwrap(), Some(day("2024-04-01")));
+    let subject = crate::test_kit::enterprise(1).to_string();
+    let found = reader.alerts_of(&subject).unwrap();
+    let found: Vec<_> = found
+        .iter()
+        .map(|row| {
+            (
+                row.alert.detector.as_str(),
+                row.alert.period.as_deref(),
+                row.withdrawn,
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("arrears", Some("2024-02"), false),
+            ("arrears", Some("2024-03"), true),
+            ("undeclared", Some("2024-02"), false),
+        ]
+    );
+    assert!(reader.alerts_of("").unwrap().is_empty());
+
+    let ids = reader.ids_beginning_with("", 99).unwrap();
+    assert_eq!(ids.len(), 4);
+    for id in &ids {
+        for end in [12, id.len()] {
+            assert_eq!(
+                reader.ids_beginning_with(&id[..end], 2).unwrap(),
+                [id.clone()]
+            );
+        }
+    }
+    assert_eq!(reader.ids_beginning_with("", 2).unwrap().len(), 2);
+    assert!(reader.ids_beginning_with("zz", 2).unwrap().is_empty());
+    // What is asked is a text, not a pattern.
+    assert!(reader.ids_beginning_with("%", 2).unwrap().is_empty());
+}
