@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -119,15 +119,15 @@ async fn counted(
 
 /// What a client may take.
 #[derive(Clone, Copy, Debug)]
-struct Limits {
+pub struct Limits {
     /// Connections at one time; others wait until there is room.
-    connections: usize,
+    pub connections: usize,
     /// A request has to be there so soon after the connection, or after the answer before it.
-    request_within: Duration,
+    pub request_within: Duration,
     /// Bytes of a request's head.
-    head_bytes: usize,
+    pub head_bytes: usize,
     /// A connection is closed when it is so old: whoever wants more makes another.
-    life: Duration,
+    pub life: Duration,
 }
 
 const LIMITS: Limits = Limits {
@@ -156,7 +156,8 @@ pub async fn serve(
     Ok(())
 }
 
-async fn serve_within(
+/// Serves pages within limits until `stop` turns true. Each request knows its peer, as [`ConnectInfo`].
+pub async fn serve_within(
     limits: Limits,
     listener: TcpListener,
     pages: Router,
@@ -180,11 +181,11 @@ async fn serve_within(
             () = stopped(&mut stop) => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let served = connection(
                     builder.clone(),
                     stream,
-                    pages.clone(),
+                    pages.clone().layer(Extension(ConnectInfo(peer))),
                     limits.life,
                     stop.clone(),
                 );

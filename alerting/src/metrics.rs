@@ -45,6 +45,7 @@ pub struct Metrics {
     alerts_cleared: IntGaugeVec,
     open_yuan: GaugeVec,
     events: IntCounterVec,
+    decisions: IntGaugeVec,
     epoch: Gauge,
     last_commit: Gauge,
     commit_seconds: Histogram,
@@ -168,6 +169,7 @@ impl Metrics {
             alerts_cleared: gauges(to, &catalogue::ALERTS_CLEARED)?,
             open_yuan: amounts(to, &catalogue::ALERTS_OPEN_YUAN)?,
             events: counters(to, &catalogue::ALERT_EVENTS)?,
+            decisions: gauges(to, &catalogue::CONSOLE_DECISIONS)?,
             epoch: register(to, Gauge::with_opts(opts(&catalogue::EPOCH)))?,
             last_commit: register(to, Gauge::with_opts(opts(&catalogue::LAST_COMMIT)))?,
             commit_seconds: histogram(to, &catalogue::COMMIT_SECONDS)?,
@@ -361,6 +363,15 @@ impl Metrics {
             {
                 gauge.with_label_values(&labels).set(value);
             }
+        }
+    }
+
+    /// How many decisions of the console say of a detector that it was right to ask, that it was not, or neither.
+    pub fn decided(&self, detector: Detector, counts: [u64; 3]) {
+        for (result, count) in ["hit", "miss", "neither"].into_iter().zip(counts) {
+            self.decisions
+                .with_label_values(&[detector.as_str(), result])
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 
@@ -895,6 +906,9 @@ mod tests {
             for code in [200, 500, 503] {
                 metrics.answered(route, code, Duration::from_millis(1));
             }
+        }
+        for detector in Detector::ALL {
+            metrics.decided(detector, [1, 1, 1]);
         }
         metrics.feeds(&totals, Some(now()));
         metrics.as_of(&as_of);

@@ -193,6 +193,9 @@ metrics! {
     ALERT_EVENTS = Counter "fundwatch_alert_events_total" [Kind]
         "Tellings of alerts ever, by kind.";
 
+    CONSOLE_DECISIONS = Gauge "fundwatch_console_decisions" [Detector Result]
+        "Decisions of the console in force, by what they say of the detector: hit, miss or neither.";
+
     EPOCH = Gauge "fundwatch_epoch" []
         "The epoch that was committed last.";
     LAST_COMMIT = Gauge "fundwatch_last_commit_timestamp_seconds" []

@@ -22,10 +22,12 @@ mod test_kit;
 pub mod web;
 pub mod words;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use alerting::http::{self, Limits};
+use alerting::metrics::Metrics;
 use casework::FactSource;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -35,6 +37,14 @@ use web::App;
 
 pub use config::ConsoleConfig;
 pub use desk::Desk;
+
+/// What a browser may take: an office's whole staff at once, and then as many that are slow.
+const LIMITS: Limits = Limits {
+    connections: 1_000,
+    request_within: Duration::from_secs(30),
+    head_bytes: 16 * 1024,
+    life: Duration::from_secs(600),
+};
 
 /// The console of a program.
 pub struct Console {
@@ -79,28 +89,25 @@ impl Console {
         &self.casebook
     }
 
-    /// Serves the pages and follows the alerts' store, until told to stop.
-    ///
-    /// # Errors
-    /// The listener fails.
+    /// Serves the pages and follows the alerts' store, until told to stop. What the decisions say of the detectors is
+    /// told to the metrics.
     pub async fn serve(
         self,
         listener: TcpListener,
-        mut stopping: watch::Receiver<bool>,
-    ) -> std::io::Result<()> {
-        let follow = casebook::follow::run(self.casebook, self.store, self.desk, stopping.clone());
+        metrics: Arc<Metrics>,
+        stopping: watch::Receiver<bool>,
+    ) {
+        let follow = casebook::follow::run(
+            self.casebook,
+            self.store,
+            self.desk,
+            metrics,
+            stopping.clone(),
+        );
         let follow = tokio::spawn(follow);
-        let router =
-            web::router(&Arc::new(self.app)).into_make_service_with_connect_info::<SocketAddr>();
-        let stopped = async move {
-            // An error means that whoever could say stop is gone.
-            let _ = stopping.wait_for(|stop| *stop).await;
-        };
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(stopped)
-            .await;
+        let router = web::router(&Arc::new(self.app));
+        http::serve_within(LIMITS, listener, router, stopping).await;
         // Ends by the same word; what it has in hand is a transaction.
         let _ = follow.await;
-        served
     }
 }

@@ -532,7 +532,7 @@ impl Services {
         let console = Console::open(table, &folder.casebook(), folder.store(), desk)?;
         let console = console.with_facts(facts_of(books, folder, policy));
         let people = add_people(&console)?;
-        runtime.spawn(console.serve(listener, stopping));
+        runtime.spawn(console.serve(listener, Arc::clone(&metrics), stopping));
         Ok(Services {
             runtime,
             metrics,

@@ -15,7 +15,7 @@ use alerting::store::{HookQueue, MailQueue, TopicQueue};
 use alerting::{Routing, Store};
 use anyhow::{Context, Result, anyhow, bail};
 use casework::FactSource;
-use console::{Console, ConsoleConfig, Desk};
+use console::{Console, Desk};
 use detectors::dataflow::{self, Clockwork, Plan};
 use detectors::feeds::FeedWatch;
 use domain::BusinessDate;
@@ -299,16 +299,11 @@ impl Services {
                 &mut renewals,
             )?;
             senders.into_iter().for_each(&mut spawn);
-            if let Some(table) = &config.console {
-                let listener = runtime
-                    .block_on(tokio::net::TcpListener::bind(table.listen))
-                    .with_context(|| {
-                        format!("console.listen: cannot listen on {}", table.listen)
-                    })?;
-                let console =
-                    console(config, table, policy, store)?.with_facts(facts_of(books, connection));
-                let serve = console.serve(listener, stopping.clone());
-                spawn(Box::pin(async move { serve.await.context("the console") }));
+            let facts = facts_of(books, connection);
+            let console =
+                review_console(config, policy, store, facts, &metrics, &runtime, &stopping)?;
+            if let Some(console) = console {
+                spawn(console);
             }
         }
 
@@ -373,6 +368,39 @@ impl Services {
 
 /// A service, until it is asked to stop.
 type Task = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+/// The review console, if the configuration has one.
+fn review_console(
+    config: &Config,
+    policy: &Arc<Policy>,
+    store: &Store,
+    facts: Arc<dyn FactSource>,
+    metrics: &Arc<Metrics>,
+    runtime: &tokio::runtime::Runtime,
+    stopping: &watch::Receiver<bool>,
+) -> Result<Option<Task>> {
+    let Some(table) = &config.console else {
+        return Ok(None);
+    };
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind(table.listen))
+        .with_context(|| format!("console.listen: cannot listen on {}", table.listen))?;
+    let desk = Desk {
+        policy: Arc::clone(policy),
+        office: config.mail.office(Arc::clone(policy))?,
+        clock: clock::clock(),
+    };
+    let casebook = config.casebook();
+    let console = Console::open(table.clone(), &casebook, store.path().to_owned(), desk)
+        .with_context(|| format!("cannot open the casebook `{}`", casebook.display()))?;
+    let serve = console
+        .with_facts(facts)
+        .serve(listener, Arc::clone(metrics), stopping.clone());
+    Ok(Some(Box::pin(async move {
+        serve.await;
+        Ok(())
+    })))
+}
 
 /// What sends what the store has for others: to topics, by mail, to programs.
 fn senders(
@@ -442,23 +470,6 @@ fn senders(
         }));
     }
     Ok(tasks)
-}
-
-/// The console over the alerts' store.
-fn console(
-    config: &Config,
-    table: &ConsoleConfig,
-    policy: &Arc<Policy>,
-    store: &Store,
-) -> Result<Console> {
-    let desk = Desk {
-        policy: Arc::clone(policy),
-        office: config.mail.office(Arc::clone(policy))?,
-        clock: clock::clock(),
-    };
-    let casebook = config.casebook();
-    Console::open(table.clone(), &casebook, store.path().to_owned(), desk)
-        .with_context(|| format!("cannot open the casebook `{}`", casebook.display()))
 }
 
 /// The books of the workers, and the records that their facts were made from.

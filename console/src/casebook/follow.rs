@@ -4,20 +4,23 @@
 //! both are noted in one transaction, so that none is missed and none counts twice.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use alerting::Reader;
 use alerting::explain;
 use alerting::life::EventKind;
+use alerting::metrics::Metrics;
 use alerting::store::Telling;
-use domain::{BusinessDate, State};
+use domain::{BusinessDate, Detector, State};
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use tokio::sync::watch;
 
 use super::cases::{self, Case, CaseState, Standing};
-use super::{Casebook, CasebookError, meta, set_meta};
+use super::{Casebook, CasebookError, decisions, meta, set_meta};
 use crate::desk::Desk;
+use crate::rights::Regions;
 
 /// Tellings in one transaction.
 const BATCH: u32 = 1_000;
@@ -29,11 +32,13 @@ pub async fn run(
     casebook: Casebook,
     store: PathBuf,
     desk: Desk,
+    metrics: Arc<Metrics>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut last_day = None;
     while !*stopping.borrow() {
-        match catch_up(&casebook, &store, &desk, &mut last_day).await {
+        let caught_up = catch_up(&casebook, &store, &desk, &mut last_day).await;
+        match caught_up.and(measure(&casebook, &metrics).await) {
             Ok(()) => {}
             Err(error) => {
                 tracing::error!(%error, "the casebook cannot follow the alerts' store; trying again")
@@ -42,6 +47,18 @@ pub async fn run(
         // Either answer leads to the next look at `stopping`.
         let _ = tokio::time::timeout(LOOK_AGAIN, stopping.changed()).await;
     }
+}
+
+/// Tells the metrics what the decisions in force say of the detectors.
+async fn measure(casebook: &Casebook, metrics: &Metrics) -> Result<(), CasebookError> {
+    let all = casebook
+        .read(|connection| decisions::precision(connection, &Regions::All))
+        .await?;
+    for detector in Detector::ALL {
+        let of = all.get(detector.as_str()).copied().unwrap_or_default();
+        metrics.decided(detector, [of.hits, of.misses, of.neither]);
+    }
+    Ok(())
 }
 
 /// Takes in all that there is.

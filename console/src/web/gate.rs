@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alerting::Language;
 use axum::body::to_bytes;
@@ -22,6 +23,8 @@ use crate::rights::{Person, Right};
 
 /// Bytes of a form at most.
 const BODY_MAX: usize = 64 * 1024;
+/// A form has to be there so soon after its head.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
 /// Bytes of an address at most.
 const ADDRESS_MAX: usize = 4 * 1024;
 
@@ -184,8 +187,9 @@ async fn enter(
         if !app.is_our_origin(&parts.headers) {
             return Err(refuse(Failure::Forged));
         }
-        let bytes = to_bytes(body, BODY_MAX)
+        let bytes = tokio::time::timeout(BODY_WITHIN, to_bytes(body, BODY_MAX))
             .await
+            .map_err(|_| Box::new(StatusCode::REQUEST_TIMEOUT.into_response()))?
             .map_err(|_| refuse(Failure::TooLarge))?;
         visit.fields = Fields::parse(&bytes).map_err(refuse)?;
         let sent = visit.fields.one("csrf").map_err(refuse)?;

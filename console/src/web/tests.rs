@@ -1223,3 +1223,92 @@ async fn pages_are_in_the_readers_language() {
     assert!(text.contains("<html lang=\"en\"") && text.contains("Alert queue"));
     assert!(text.contains(&Money::from_yuan(200_000).grouped()));
 }
+
+/// S18: what two readers could understand in two ways is refused; hundreds of slow clients keep nobody out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s18_smuggled_requests_and_slow_clients() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stage = Stage::with(ConsoleConfig {
+        listen: address,
+        ..ConsoleConfig::default()
+    });
+    let (stop, stopping) = tokio::sync::watch::channel(false);
+    let pages = stage.router.clone();
+    let served = tokio::spawn(alerting::http::serve_within(
+        crate::LIMITS,
+        listener,
+        pages,
+        stopping,
+    ));
+    let ask = async |head: String| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let mut slow = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(b"GET /login HTTP/1.1\r\nHost: ")
+            .await
+            .unwrap();
+        slow.push(stream);
+    }
+    let host = format!("Host: {address}\r\nConnection: close\r\n");
+    let answer = ask(format!("GET /login HTTP/1.1\r\n{host}\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for twice in [
+        "Content-Length: 4\r\nContent-Length: 5\r\n",
+        "Content-Length: 4\r\nTransfer-Encoding: identity\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Content-Length: +4\r\n",
+    ] {
+        let answer = ask(format!("POST /login HTTP/1.1\r\n{host}{twice}\r\nabcd")).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{twice:?}: {answer}");
+    }
+    // Of both, the chunks count, and the connection is not used again.
+    let both = format!(
+        "POST /login HTTP/1.1\r\nHost: {address}\r\nContent-Length: 40\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /enrol HTTP/1.1\r\n{host}\r\n"
+    );
+    let answer = ask(both).await;
+    assert!(
+        answer.matches("HTTP/1.1 ").count() <= 2 && answer.starts_with("HTTP/1.1 4"),
+        "{answer}"
+    );
+    drop(slow);
+    stop.send(true).unwrap();
+    served.await.unwrap();
+}
+
+/// S18: where a request came from says the proxy, and only where there is one, and only what it saw itself.
+#[tokio::test]
+async fn s18_forwarded_addresses_are_the_proxys_word() {
+    for (behind_tls_proxy, expected) in [(false, "unknown"), (true, "10.0.0.7")] {
+        let stage = Stage::with(ConsoleConfig {
+            second_factor: false,
+            public_url: behind_tls_proxy.then(|| "https://fund.example.org".to_owned()),
+            behind_tls_proxy,
+            ..ConsoleConfig::default()
+        });
+        let mut browser = Browser::default();
+        stage.get(&mut browser, "/login").await;
+        let body = super::form::query([
+            ("csrf", browser.csrf.as_str()),
+            ("login", "nobody"),
+            ("password", "x"),
+            ("code", ""),
+            ("next", ""),
+        ]);
+        let mut request = browser.request(Method::POST, "/login", body);
+        let forged = "192.0.2.1, 10.0.0.7".parse().unwrap();
+        request.headers_mut().insert("x-forwarded-for", forged);
+        assert_eq!(stage.send(request).await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(stage.trail(Kind::Login)[0].address, expected);
+    }
+}

@@ -20,7 +20,11 @@ const OF_PROMETHEUS: [&str; 8] = [
 ];
 
 /// Metrics that no board and no rule asks for, with the reason.
-const NOT_USED: [(&str, &str); 2] = [
+const NOT_USED: [(&str, &str); 3] = [
+    (
+        "fundwatch_console_decisions",
+        "the console has a page of it, where the cases behind a number are at hand",
+    ),
     (
         "process_virtual_memory_bytes",
         "address space that is reserved says nothing of memory that is short",
