@@ -1132,7 +1132,7 @@ fn alerts_are_found_by_their_subject_and_by_the_beginning_of_an_id() {
         for end in [12, id.len()] {
             assert_eq!(
                 reader.ids_beginning_with(&id[..end], 2).unwrap(),
-                [id.clone()]
+                std::slice::from_ref(id)
             );
         }
     }
