@@ -46,8 +46,8 @@ pub const fn kind(kind: Kind, language: Language) -> &'static str {
         (Language::En, Kind::Payout) => "payout",
         (Language::En, Kind::PayoutReversal) => "payout reversed",
         (Language::En, Kind::Beneficiary) => "roster",
-        (Language::En, Kind::Death) => "death reported",
-        (Language::En, Kind::DeathCancelled) => "death report cancelled",
+        (Language::En, Kind::Death) => "death record",
+        (Language::En, Kind::DeathCancelled) => "death record cancelled",
         (Language::En, Kind::Transfer) => "transfer",
     }
 }
@@ -118,11 +118,18 @@ fn word(word: &str, language: Language) -> &str {
     }
 }
 
-/// What a record says, its kind, date and id aside.
+/// What a record says, its kind, date and id aside. That a record names somebody's day of death says of nobody that he
+/// is dead: the number may be another's.
 pub fn record(record: &Record, language: Language) -> String {
     let (people, about, died, reported_by, refers) = match language {
-        Language::Zh => ("人", "所属期 ", "死亡日期 ", "登记来源 ", "对应记录 "),
-        Language::En => (" people", "for ", "died on ", "reported by ", "of record "),
+        Language::Zh => ("人", "所属期 ", "登记所载日期 ", "登记来源 ", "对应记录 "),
+        Language::En => (
+            " people",
+            "for ",
+            "names the day ",
+            "reported by ",
+            "of record ",
+        ),
     };
     let mut parts = Vec::new();
     parts.extend(record.word.map(|of| word(of, language).to_owned()));

@@ -203,7 +203,7 @@ words! {
     duplicate: "重复", "Twice";
     missed: "漏发", "Missed";
     monthly: "月待遇", "A month";
-    death_reports: "死亡登记", "Reports of a death";
+    death_reports: "死亡登记", "Death records";
     death_none: "没有。", "None.";
     death_date: "登记所载日期", "Day that it names";
     death_source: "登记来源", "Reported by";

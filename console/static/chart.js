@@ -42,7 +42,8 @@
         legend: { live: false },
         series,
         axes: [
-          { values: (_, marks) => marks.map(month) },
+          // A mark stands at a month of the table, or at each n-th where they are many.
+          { splits: () => data[0].filter((_, at) => at % Math.ceil(data[0].length / 12) === 0), values: (_, marks) => marks.map(month) },
           { size: 110, values: (_, marks) => marks.map((mark) => mark.toLocaleString("en")) },
         ],
       },

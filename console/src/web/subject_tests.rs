@@ -471,7 +471,7 @@ async fn a_person_is_masked_until_a_reason_is_given() {
             "en",
             [
                 "Person",
-                "Reports of a death",
+                "Death records",
                 "After the month of a reported death",
                 "receiving",
             ],

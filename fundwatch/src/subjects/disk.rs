@@ -22,7 +22,7 @@ const READ_WITHIN: Duration = Duration::from_secs(15);
 pub struct OnDisk {
     log: Log,
     connection: Connection,
-    /// Which part of the facts another process has.
+    /// Which part of the facts is kept elsewhere, or nowhere.
     elsewhere: Option<String>,
 }
 
@@ -42,13 +42,18 @@ impl OnDisk {
         }
         let connection = config.connection().context("the broker's options")?;
         let elsewhere = holders.iter().find(|holder| 0 < holder.process);
+        let elsewhere = elsewhere.map(|holder| {
+            format!(
+                "process {} of the cluster has topic `{}` partition {}, and its state is not looked through",
+                holder.process, holder.topic, holder.partition
+            )
+        });
+        let nowhere = "keep_state = false: nothing is kept on disk";
         Ok(OnDisk {
-            elsewhere: elsewhere.map(|holder| {
-                format!(
-                    "process {} of the cluster has topic `{}` partition {}, and its state is not looked through",
-                    holder.process, holder.topic, holder.partition
-                )
-            }),
+            elsewhere: match config.keep_state {
+                true => elsewhere,
+                false => Some(nowhere.to_owned()),
+            },
             ..OnDisk::of(log, connection)
         })
     }
