@@ -163,7 +163,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 fn short(world: &World) -> Result<()> {
     report("kill", || kill::all(world, None, 0..1))?;
     report("e2e", || e2e::all(world, 12, 0))?;
-    report("io", || io::all(world, 0, 5, 4))?;
+    report("io", || io::all(world, 0, 5, 2))?;
     report("disk", || disk::all(world, 0..1))?;
     report("determinism", || {
         determinism::all(&world.plain, 0..10, None)

@@ -193,6 +193,12 @@ impl Running {
             if records <= committed {
                 return Ok(());
             }
+            if let Some(code) = self.process.ended() {
+                let log = self.place.folder.path().join("daemon.log");
+                let said = fs::read_to_string(log).unwrap_or_default();
+                let last = said.lines().last().unwrap_or_default();
+                bail!("the daemon ended with {code}: {last}");
+            }
             if deadline < Instant::now() {
                 bail!("{committed} of {records} records are committed after {LIMIT:?}");
             }
