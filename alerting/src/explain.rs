@@ -1,7 +1,7 @@
 //! An alert in words, for whoever shows it otherwise than by mail: the sentence, the rule with its numbers, what it
 //! rests on. The words are those of the mails, cleaned and without a full resident ID number.
 
-use crate::mail::{Office, view};
+use crate::mail::{Office, view, words::Topic};
 use crate::routing::Language;
 use crate::store::{AlertRow, Telling};
 
@@ -72,6 +72,16 @@ pub fn explain_telling(telling: &Telling, office: &Office, language: Language) -
 /// What an alert is called, in a language: a match of numbers alone is not called a death.
 pub fn name(alert: &domain::Alert, language: Language) -> &'static str {
     view::topic(alert).name(language)
+}
+
+/// Whether it is a match of numbers alone, which nobody may be called dead for.
+pub fn is_number_match(alert: &domain::Alert) -> bool {
+    view::topic(alert) == Topic::NumberMatch
+}
+
+/// What a match of numbers alone is called.
+pub fn number_match(language: Language) -> &'static str {
+    Topic::NumberMatch.name(language)
 }
 
 /// Whom it is about, a person's number masked.

@@ -16,7 +16,7 @@ mod transport;
 mod trial;
 pub(crate) mod view;
 mod wording;
-mod words;
+pub(crate) mod words;
 
 pub use config::{MailConfig, MailConfigErrors, OperatorConfig};
 pub use office::Office;

@@ -181,6 +181,7 @@ pub struct Case {
     pub standing: Standing,
     pub severity: Severity,
     pub weight_fen: i64,
+    pub number_match: bool,
     pub revision: i64,
     pub news: String,
     pub first_told: Timestamp,
@@ -238,7 +239,8 @@ impl Case {
             .prepare_cached(
                 "UPDATE cases SET region = ?2, standing = ?3, severity = ?4, weight_fen = ?5, revision = ?6, news = ?7,
                      last_told = ?8, due = ?9, state = ?10, stage = ?11, assignee = ?12, proposer = ?13,
-                     snoozed_until = ?14, snooze_worse = ?15, fresh = ?16, overdue = ?17, rank = ?18, version = ?19
+                     snoozed_until = ?14, snooze_worse = ?15, fresh = ?16, overdue = ?17, rank = ?18, version = ?19,
+                     number_match = ?20
                  WHERE n = ?1",
             )?
             .execute(params![
@@ -261,6 +263,7 @@ impl Case {
                 self.overdue,
                 self.rank(),
                 self.version,
+                self.number_match,
             ])?;
         step(transaction, self, actor, at, kind, note)?;
         if let Some(actor) = actor {
@@ -573,7 +576,7 @@ pub(super) fn checked(text: &str) -> Result<String, CasebookError> {
 
 pub(super) const COLUMNS: &str = "c.n, c.alert, c.detector, c.subject, c.subject_key, c.region, c.period, c.item, c.standing, c.severity,
      c.weight_fen, c.revision, c.news, c.first_told, c.last_told, c.due, c.state, c.stage, c.assignee, p.name,
-     c.proposer, c.snoozed_until, c.snooze_worse, c.fresh, c.overdue, c.version";
+     c.proposer, c.snoozed_until, c.snooze_worse, c.fresh, c.overdue, c.version, c.number_match";
 pub(super) const TABLES: &str = "cases c LEFT JOIN people p ON p.n = c.assignee";
 
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Case> {
@@ -612,6 +615,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Case> {
         fresh: row.get(23)?,
         overdue: row.get(24)?,
         version: row.get(25)?,
+        number_match: row.get(26)?,
     })
 }
 

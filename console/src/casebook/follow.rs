@@ -165,6 +165,7 @@ fn apply(
             standing,
             severity: alert.severity,
             weight_fen,
+            number_match: explain::is_number_match(alert),
             revision,
             news: telling.kind.as_str().to_owned(),
             first_told: telling.told_at,
@@ -200,6 +201,7 @@ fn apply(
     case.standing = standing;
     case.severity = alert.severity;
     case.weight_fen = weight_fen;
+    case.number_match = explain::is_number_match(alert);
     case.revision = revision;
     telling.kind.as_str().clone_into(&mut case.news);
     case.last_told = telling.told_at;
@@ -280,8 +282,8 @@ fn insert(transaction: &Transaction<'_>, case: &mut Case) -> Result<(), Casebook
     transaction
         .prepare_cached(
             "INSERT INTO cases (alert, detector, subject, subject_key, region, period, item, standing, severity,
-                 weight_fen, revision, news, first_told, last_told, due, state, overdue, rank)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                 weight_fen, revision, news, first_told, last_told, due, state, overdue, rank, number_match)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )?
         .execute(params![
             case.alert,
@@ -302,6 +304,7 @@ fn insert(transaction: &Transaction<'_>, case: &mut Case) -> Result<(), Casebook
             case.state.as_str(),
             case.overdue,
             case.rank(),
+            case.number_match,
         ])?;
     case.n = transaction.last_insert_rowid();
     Ok(())

@@ -52,6 +52,7 @@ CREATE TABLE cases (
     standing      TEXT NOT NULL CHECK (standing IN ('open', 'cleared', 'withdrawn')),
     severity      INTEGER NOT NULL CHECK (severity BETWEEN 0 AND 3),
     weight_fen    INTEGER NOT NULL, -- the amount if open, else the peak; saturated
+    number_match  INTEGER NOT NULL DEFAULT 0 CHECK (number_match IN (0, 1)), -- of numbers alone: nobody is called dead for it
     revision      INTEGER NOT NULL, -- of the alert
     news          TEXT NOT NULL,    -- as what it was last told
     first_told    INTEGER NOT NULL,

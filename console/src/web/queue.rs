@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alerting::Language;
+use alerting::{Language, explain};
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
@@ -418,6 +418,15 @@ pub fn detector_name(detector: Detector, language: Language) -> String {
     }
 }
 
+/// What a case is called: a match of numbers alone is not called a death.
+pub fn case_name(case: &Case, language: Language) -> String {
+    match Detector::parse(&case.detector) {
+        _ if case.number_match => explain::number_match(language).to_owned(),
+        Some(detector) => detector_name(detector, language),
+        None => case.detector.clone(),
+    }
+}
+
 /// The name of an item: an indicator's is known.
 fn item_name(item: &str, language: Language) -> String {
     match (
@@ -440,7 +449,6 @@ fn subject(app: &App, case: &Case) -> String {
 
 /// A case in words.
 pub fn row(app: &App, case: &Case, language: Language, today: domain::BusinessDate) -> Row {
-    let detector = Detector::parse(&case.detector);
     let stage = case
         .stage
         .map(|stage| words::stage(stage, language).to_owned());
@@ -456,7 +464,7 @@ pub fn row(app: &App, case: &Case, language: Language, today: domain::BusinessDa
         severity: case.severity.as_str(),
         severity_word: words::severity(case.severity, language),
         subject: subject(app, case),
-        what: detector.map_or(case.detector.clone(), |of| detector_name(of, language)),
+        what: case_name(case, language),
         period: parts.join(" · "),
         region: app.desk.office.region(&case.region).to_owned(),
         amount: if cases::is_of_money(&case.detector) {

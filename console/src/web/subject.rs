@@ -298,22 +298,14 @@ fn page_of(
 
 /// Detectors that found the subject more than once, those withdrawn left out.
 fn repeated(cases: &[&Case], language: Language) -> Vec<(String, usize)> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for case in cases
         .iter()
         .filter(|case| case.standing != Standing::Withdrawn)
     {
-        *counts.entry(&case.detector).or_default() += 1;
+        *counts.entry(queue::case_name(case, language)).or_default() += 1;
     }
-    counts
-        .into_iter()
-        .filter(|(_, count)| *count > 1)
-        .map(|(detector, count)| {
-            let named = domain::Detector::parse(detector);
-            let name = named.map_or(detector.to_owned(), |of| queue::detector_name(of, language));
-            (name, count)
-        })
-        .collect()
+    counts.into_iter().filter(|(_, count)| *count > 1).collect()
 }
 
 /// `—` for nothing.
