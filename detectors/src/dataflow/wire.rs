@@ -14,8 +14,15 @@ use serde::{Deserialize, Serialize};
 use super::times::Close;
 use super::{Outcome, Received};
 
-/// The policy's tables that an alert may name.
-const TABLES: [&str; 3] = ["benefit", "contribution", "remittance"];
+/// The policy's dated tables: one of them is what an alert names.
+const TABLES: [&str; 6] = [
+    "advance",
+    "benefit",
+    "contribution",
+    "health",
+    "remittance",
+    "surcharge",
+];
 
 /// The outcomes as bytes.
 ///
