@@ -72,6 +72,7 @@ CREATE TABLE cases (
 ) STRICT;
 -- The queue in its order; what it is filtered by is in the index, so that no row is read for nothing.
 CREATE INDEX cases_in_order ON cases (active, rank DESC, weight_fen DESC, region, detector, severity, state, assignee, overdue, proposer, standing, fresh);
+CREATE INDEX cases_by_news ON cases (active, last_told DESC, n DESC);
 CREATE INDEX cases_by_subject ON cases (subject_key);
 CREATE INDEX cases_by_subject_text ON cases (subject);
 CREATE INDEX cases_by_due ON cases (due) WHERE overdue = 0 AND state <> 'closed';

@@ -19,7 +19,7 @@ use state::NamedPosition;
 use super::assign::Holding;
 use super::config::Credentials;
 use super::door::{Door, Errand, Turned, knock};
-use super::link::{FollowerLink, LeaderLinks, be_lost};
+use super::link::{FollowerLink, LeaderLinks, be_lost, leave};
 use super::mesh::Mesh;
 use super::wire::{ToFollower, ToLeader, WireShare, receive, send};
 use crate::live::{Harvest, Others, Pace, Share};
@@ -176,6 +176,9 @@ impl Leader {
                 .map(|(_, share)| WireShare::of(share))
                 .collect();
             if let Err(error) = send(stream, &ToFollower::Shares(theirs)) {
+                if pace.was_asked() {
+                    leave(process);
+                }
                 be_lost(&format!("process {process} is gone again ({error})"));
             }
         }
@@ -347,6 +350,7 @@ fn hear(stream: &mut TcpStream, pace: &Pace) -> Option<ToFollower> {
     });
     match heard {
         Ok(message) => message,
+        Err(_) if pace.is_stopping() => None,
         Err(error) => be_lost(&format!(
             "process 0 has ended while the processes gathered ({error})"
         )),

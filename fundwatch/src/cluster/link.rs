@@ -40,6 +40,16 @@ pub fn be_lost(words: &str) -> ! {
     unreachable!("the first one to come here ends the process")
 }
 
+/// Ends this process in good order: it was asked to stop, and another one that was asked, too, has gone before they did
+/// anything together.
+pub fn leave(process: usize) -> ! {
+    tracing::info!(
+        process,
+        "asked to stop; the other process has gone before the run began"
+    );
+    std::process::exit(0)
+}
+
 /// Who asked a process to stop, if it was another process.
 #[derive(Clone, Debug, Default)]
 struct AskedBy(Arc<Mutex<Option<String>>>);
@@ -130,6 +140,7 @@ impl Listener {
     fn listen(self, mut stream: TcpStream) {
         let process = self.number + 1;
         let mut failed = None;
+        let mut has_worked = false;
         loop {
             let words = match receive(&mut stream) {
                 Ok(ToLeader::Alive) => continue,
@@ -143,10 +154,14 @@ impl Listener {
                     continue;
                 }
                 Ok(message) => match self.take(message) {
-                    Some(()) => continue,
+                    Some(()) => {
+                        has_worked = true;
+                        continue;
+                    }
                     None => format!("process {process} says what cannot be understood"),
                 },
                 Err(_) if self.is_done.load(Ordering::Acquire) => return,
+                Err(_) if self.pace.was_asked() && !has_worked => leave(process),
                 Err(error) => match failed {
                     Some(words) => format!("process {process} failed: {words}"),
                     None => lost(process, &error),

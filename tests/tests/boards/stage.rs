@@ -88,7 +88,7 @@ impl Stage {
         let port = metrics_port(&said()).unwrap_or_default();
         let from = seconds();
         let prometheus = Prometheus::start(&config(port, alertmanager.port()))?;
-        city.wait_until(RUN_LIMIT, || said().contains("metrics are served until"))?;
+        city.wait_until(RUN_LIMIT, || said().contains("are served until"))?;
         // The last values are scraped, recorded from what was scraped, and told on.
         let told = |name: &str| {
             let alerts = alertmanager.alerts().unwrap_or_default();
