@@ -45,6 +45,13 @@ pub fn run(arguments: &cli::Check) -> Result<(), Failure> {
                     .and_then(|connection| options(&connection))
                     .and_then(|()| config.identity());
                 let told = [
+                    match &config.cluster {
+                        Some(cluster) => cluster
+                            .credentials(Vec::new())
+                            .map(drop)
+                            .map_err(|errors| errors.0),
+                        None => Ok(()),
+                    },
                     WebhookConfig::read_secrets(&config.webhooks),
                     config
                         .mail
@@ -223,6 +230,46 @@ mod tests {
             );
         }
         assert_eq!(words.lines().count(), 4, "{words}");
+    }
+
+    #[test]
+    fn what_a_start_would_refuse_is_refused() {
+        let cluster = |addresses: &str, secret: &str| {
+            check(&format!("[cluster]\naddresses = [{addresses}]\n{secret}"))
+        };
+        let (here, private) = (
+            "\"127.0.0.1:7460\", \"127.0.0.1:7461\"",
+            "\"10.0.0.1:7460\", \"10.0.0.2:7460\"",
+        );
+        assert!(cluster(here, "").is_ok());
+        assert!(cluster(private, "secret_file = \"long\"").is_ok());
+        let console = |more: &str| check(&format!("[console]\n{more}"));
+        assert!(console("").is_ok());
+        for (said, key) in [
+            (cluster(private, ""), "cluster.secret_file: "),
+            (
+                cluster(private, "secret_file = \"nowhere\""),
+                "cluster.secret_file: ",
+            ),
+            (
+                cluster(private, "secret_file = \".\""),
+                "cluster.secret_file: ",
+            ),
+            (
+                console("listen = \"127.0.0.1:9464\"\n[http]\nlisten = \"127.0.0.1:9464\""),
+                "console.listen: 127.0.0.1:9464 is the address of http.listen, too",
+            ),
+            (
+                console("casebook = \"fundwatch.sqlite\""),
+                "console.casebook: ",
+            ),
+        ] {
+            let Err(Failure::Usage(words)) = said else {
+                panic!("nothing is said of {key}");
+            };
+            assert!(words.contains(key), "{key} in\n{words}");
+            assert_eq!(words.lines().count(), 1, "{words}");
+        }
     }
 
     /// A recipient without a language is written to in Chinese; one whose address holds a line end is none.

@@ -296,7 +296,37 @@ impl Config {
         if let Some(console) = &self.console {
             console.check(&mut faults);
         }
+        self.check_places(&mut faults);
         faults
+    }
+
+    /// No two parts may listen on one address, or write one file.
+    fn check_places(&self, faults: &mut Vec<String>) {
+        let console = self.console.as_ref();
+        let cluster = self.cluster.as_ref();
+        let listening = [
+            ("http.listen", Some(self.http.listen)),
+            ("console.listen", console.map(|console| console.listen)),
+            (
+                "cluster.addresses",
+                cluster.and_then(|cluster| cluster.addresses.get(cluster.process).copied()),
+            ),
+        ];
+        for (at, (key, address)) in listening.iter().enumerate() {
+            let earlier = listening[..at]
+                .iter()
+                .find(|(_, other)| address.is_some() && other == address);
+            if let (Some((other, _)), Some(address)) = (earlier, address) {
+                faults.push(format!(
+                    "{key}: {address} is the address of {other}, too; each needs a port of its own"
+                ));
+            }
+        }
+        if console.is_some() && self.casebook() == self.store {
+            faults.push(
+                "console.casebook: is the file of the alerts' store, too; name another".to_owned(),
+            );
+        }
     }
 
     /// Mails point to the console, unless they are told to point elsewhere.

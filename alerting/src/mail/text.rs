@@ -22,12 +22,20 @@ pub fn clean(text: &str) -> String {
 /// [`clean`], and whatever reads like a resident ID number or a bank card's starred in the middle.
 ///
 /// For what a source may have written into ids and details. The 18 characters are found in a longer
-/// run of digits, too; 15 digits and a card's only by themselves, their check being weak.
+/// run of digits, too, and as people write them, in groups or with digits of full width; 15 digits and a card's only by
+/// themselves, their check being weak.
 pub fn scrub(text: &str) -> String {
     let mut chars: Vec<char> = clean(text).chars().collect();
     let mut at = 0;
     while at < chars.len() {
         let begins_run = at == 0 || !chars[at - 1].is_ascii_digit();
+        if let Some((_, places)) = grouped_number_at(&chars[at..]) {
+            for place in &places[6..14] {
+                chars[at + place] = '*';
+            }
+            at += places[17] + 1;
+            continue;
+        }
         match number_at(&chars[at..], begins_run) {
             Some(length) => {
                 // As a masked person: the first six and the last four stay.
@@ -38,6 +46,56 @@ pub fn scrub(text: &str) -> String {
         }
     }
     chars.into_iter().collect()
+}
+
+/// The first resident ID number in a text, however it is written.
+pub fn person_in(text: &str) -> Option<PersonId> {
+    let chars: Vec<char> = text.chars().collect();
+    (0..chars.len()).find_map(|at| Some(grouped_number_at(&chars[at..])?.0))
+}
+
+/// The text of lines, each scrubbed.
+pub fn scrub_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(scrub).collect();
+    lines.join("\n")
+}
+
+/// The 18 characters that begin here, with their places: in groups or not, of full width or not.
+fn grouped_number_at(chars: &[char]) -> Option<(PersonId, Vec<usize>)> {
+    const GAP_MAX: usize = 2;
+    let (mut number, mut places, mut gap) = (Vec::new(), Vec::new(), 0);
+    for (at, c) in chars.iter().enumerate() {
+        match plain(*c) {
+            Some(digit) if digit.is_ascii_digit() || number.len() == 17 => {
+                number.push(digit);
+                places.push(at);
+                gap = 0;
+            }
+            None if is_gap(*c) && !number.is_empty() && gap < GAP_MAX => gap += 1,
+            _ => return None,
+        }
+        if number.len() == 18 {
+            return Some((PersonId::parse(&number)?, places));
+        }
+    }
+    None
+}
+
+/// A digit or an X as it is in a number; those of full width lie 0xFEE0 above the others.
+fn plain(c: char) -> Option<u8> {
+    let narrow = match c {
+        '０'..='９' | 'Ｘ' | 'ｘ' => char::from_u32(u32::from(c) - 0xFEE0)?,
+        c => c,
+    };
+    match narrow {
+        '0'..='9' | 'X' | 'x' => u8::try_from(narrow.to_ascii_uppercase()).ok(),
+        _ => None,
+    }
+}
+
+/// What people put between groups of digits.
+fn is_gap(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '-' | '－' | '–' | '—' | '.' | '·' | '_' | '/')
 }
 
 /// The length of the number to be hidden that begins here.
@@ -98,6 +156,15 @@ mod tests {
         for (text, expected) in [
             ("P-341099194001010008-1", "P-341099********0008-1"),
             ("34109919480707000x", "341099********000x"),
+            ("证341099 19400101 0008。", "证341099 ******** 0008。"),
+            ("341099-1940-0101-0008", "341099-****-****-0008"),
+            (
+                "３４１０９９１９４００１０１０００８",
+                "３４１０９９********０００８",
+            ),
+            ("341099 19480707 000Ｘ", "341099 ******** 000Ｘ"),
+            ("341099 19400101 0007", "341099 19400101 0007"),
+            ("2024-01 2024-02 2024-03", "2024-01 2024-02 2024-03"),
             ("341099400101000", "341099*****1000"),
             ("00341099194001010008", "00341099********0008"),
             ("6222021234567890128", "622202*********0128"),
@@ -106,6 +173,14 @@ mod tests {
             ("91341002MA2TEXT08E", "91341002MA2TEXT08E"),
         ] {
             assert_eq!(scrub(text), expected);
+            assert_eq!(
+                person_in(text).is_some(),
+                expected != text && !text.starts_with("6222") && text.len() != 15
+            );
         }
+        assert_eq!(
+            scrub_lines("a\n341099194001010008\nb"),
+            "a\n341099********0008\nb"
+        );
     }
 }

@@ -561,7 +561,8 @@ pub fn is_of_money(detector: &str) -> bool {
     )
 }
 
-/// A note that is neither empty nor endless, without characters that turn text around.
+/// A note that is neither empty nor endless, without characters that turn text around, and without a resident ID number
+/// in full: the casebook keeps none.
 pub(super) fn checked(text: &str) -> Result<String, CasebookError> {
     let text: String = text
         .trim()
@@ -571,7 +572,7 @@ pub(super) fn checked(text: &str) -> Result<String, CasebookError> {
     if text.is_empty() || text.chars().count() > NOTE_MAX {
         return Err(Refusal::NoteMissing.into());
     }
-    Ok(text)
+    Ok(alerting::mail::text::scrub_lines(&text))
 }
 
 pub(super) const COLUMNS: &str = "c.n, c.alert, c.detector, c.subject, c.subject_key, c.region, c.period, c.item, c.standing, c.severity,

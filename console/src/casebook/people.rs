@@ -234,6 +234,7 @@ pub fn add(
     if !is_login(login) || name.trim().is_empty() || name.chars().count() > 40 {
         return Err(Refusal::BadChoice.into());
     }
+    let name = alerting::mail::text::scrub(name.trim());
     let is_taken = transaction
         .prepare_cached("SELECT 1 FROM people WHERE login = ?1")?
         .exists([login])?;
@@ -244,7 +245,7 @@ pub fn add(
         "INSERT INTO people (login, name, role, regions, since) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![
             login,
-            name.trim(),
+            name,
             role.as_str(),
             regions.as_text(),
             actor.at.as_millisecond()

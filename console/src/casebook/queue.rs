@@ -367,6 +367,7 @@ pub fn save_view(
     name: &str,
     query: Option<&str>,
 ) -> Result<(), CasebookError> {
+    let name = &alerting::mail::text::scrub(name);
     let Some(query) = query else {
         transaction.execute(
             "DELETE FROM views WHERE person = ?1 AND name = ?2",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alerting::mail::text::person_in;
 use alerting::{Language, explain};
 use askama::Template;
 use axum::Extension;
@@ -325,15 +326,34 @@ pub fn filter(app: &App, asked: &Fields) -> Result<Filter, Failure> {
 
 /// A number or code in full is found by its key; anything else by how it begins.
 fn search(app: &App, text: &str) -> Search {
-    let canonical = match domain::PersonId::parse(text.as_bytes()) {
+    let canonical = match domain::PersonId::parse(text.as_bytes()).or_else(|| person_in(text)) {
         Some(person) => Some(person.reveal()),
         None => domain::CreditCode::parse(text.as_bytes()).map(|code| code.to_string()),
     };
     match canonical {
         // The number itself goes no further: neither onto the page nor into an address.
         Some(subject) => Search::Subject(app.casebook.subject_key(&subject)),
-        None => Search::Beginning(text.to_owned()),
+        None => Search::Beginning(starred(text)),
     }
+}
+
+/// What is searched for, with long numbers that are none, mistyped ones of persons among them, starred: they find nothing
+/// either way.
+fn starred(text: &str) -> String {
+    let digits = text.chars().filter(|c| c.is_numeric()).count();
+    let is_id = text.chars().all(|c| c.is_ascii_hexdigit()) && text.len() <= 32;
+    // No person's number begins with a 9, as credit codes do.
+    let is_code = text.starts_with('9');
+    if digits < 15 || is_code || (is_id && !text.chars().all(char::is_numeric)) {
+        return text.to_owned();
+    }
+    let mut kept = 0;
+    text.chars()
+        .map(|c| {
+            kept += usize::from(c.is_numeric());
+            if c.is_numeric() && kept > 6 { '*' } else { c }
+        })
+        .collect()
 }
 
 fn is_key(text: &str) -> bool {

@@ -830,6 +830,72 @@ async fn s21_and_s22_numbers_are_masked_and_revealed_with_a_reason() {
     }
 }
 
+/// Whatever people type, the casebook keeps no number in full, nor does an address.
+#[tokio::test]
+async fn s22_no_number_that_is_typed_is_kept() {
+    let stage = Stage::peopled().await;
+    let [alert, _, _] = stage.ids();
+    let number = crate::test_kit::person(1).reveal();
+    let grouped = format!("{} {} {}", &number[..6], &number[6..14], &number[14..]);
+    let wide: String = number
+        .chars()
+        .map(|c| match c.to_digit(10) {
+            Some(_) => char::from_u32(u32::from(c) + 0xFEE0).unwrap(),
+            None => c,
+        })
+        .collect();
+    let mut reviewer = stage.log_in("reviewer").await;
+    let mut viewer = stage.log_in("viewer").await;
+    for typed in [&number, &grouped, &wide] {
+        let version = stage.case(&alert).version.to_string();
+        let text = format!("证件\n{typed}。");
+        let fields = [("version", version.as_str()), ("note", text.as_str())];
+        let path = format!("/alerts/{alert}/note");
+        let got = stage.post(&mut reviewer, &path, &fields).await;
+        assert_eq!(got.status, StatusCode::SEE_OTHER);
+        let view = [("name", typed.as_str()), ("query", "tab=all")];
+        stage.post(&mut reviewer, "/views/save", &view).await;
+        let got = stage.get(&mut viewer, &format!("/alerts/{alert}")).await;
+        assert!(!got.text.contains(typed.as_str()), "{typed}");
+        // A place that is not allowed is a row of the trail, too.
+        let path = format!("/alerts/{number}/reveal");
+        stage.post(&mut viewer, &path, &[("reason", "x")]).await;
+
+        let mistyped = format!("证{}7", &number[..17]);
+        for asked in [format!("证{typed}"), format!("“{typed}”"), mistyped] {
+            let got = stage
+                .post(&mut reviewer, "/alerts/search", &[("q", &asked)])
+                .await;
+            let place = got.headers[header::LOCATION].to_str().unwrap();
+            assert!(!place.contains(&number[6..14]), "{place}");
+        }
+    }
+    let kept = stage
+        .app
+        .casebook
+        .read_blocking(|connection| {
+            let mut texts: Vec<String> = Vec::new();
+            for select in [
+                "SELECT note FROM steps",
+                "SELECT name FROM views",
+                "SELECT target || ' ' || note FROM audit",
+            ] {
+                let mut rows = connection.prepare(select)?;
+                let found = rows.query_map([], |row| row.get(0))?;
+                texts.extend(found.collect::<Result<Vec<String>, _>>()?);
+            }
+            Ok(texts)
+        })
+        .unwrap();
+    assert!(kept.iter().any(|text| text.contains("证件")));
+    for text in kept {
+        let digits: String = text.chars().filter(|c| c.is_numeric()).collect();
+        for birth in [&number[6..14], &wide[18..42]] {
+            assert!(!digits.contains(birth), "{text}");
+        }
+    }
+}
+
 /// S15, S16: what a source wrote is text, and what is searched for is a value.
 #[tokio::test]
 async fn s15_and_s16_texts_are_texts() {
