@@ -64,6 +64,15 @@ pub fn say(line: impl Display) -> Result<(), Failure> {
     }
 }
 
+/// Something that whoever asked should know of the answer, on standard error.
+#[expect(
+    clippy::print_stderr,
+    reason = "the place where a command says what else there is"
+)]
+pub fn warn(line: impl Display) {
+    eprintln!("fundwatch: warning: {line}");
+}
+
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Failure {
         Failure::Undone(error.into())

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::cli;
 use crate::config::identity_of_environment;
-use crate::failure::Failure;
+use crate::failure::{Failure, warn};
 use crate::output::Outputs;
 use crate::progress;
 
@@ -32,6 +32,21 @@ pub fn run(arguments: &cli::Replay) -> Result<(), Failure> {
     }
     let started = Instant::now();
     let files = Arc::new(FeedFiles::find(&arguments.feeds)?);
+    // A folder that is another one than was meant has no alerts, either. What lies beside feeds is none of ours.
+    let misspelt = |name: &&String| name.contains(".jsonl") && *name != "truth.jsonl";
+    for name in files.ignored().iter().filter(misspelt) {
+        warn(format_args!(
+            "{}: ignored, its name is no feed's",
+            arguments.feeds.join(name).display()
+        ));
+    }
+    if files.bytes() == 0 {
+        let names = Topic::ALL.map(Topic::as_str).join(".jsonl`, `");
+        warn(format_args!(
+            "`{}` has no records: feeds are named `{names}.jsonl`, and may end in .gz or .zst",
+            arguments.feeds.display()
+        ));
+    }
     let plan = Plan {
         policy,
         clockwork: Clockwork::Fixed(arguments.as_of),

@@ -533,3 +533,28 @@ fn wrong_usage_exits_2() {
     assert!(words.contains("nowhere"), "{words}");
     stage.left_no_output();
 }
+
+/// A folder that is another one than was meant has no alerts, either: that is said.
+#[test]
+fn feeds_that_are_none_are_warned_of() {
+    let stage = Stage::new();
+    let (policy, out) = (stage.path("policy.toml"), stage.path("out"));
+    let feeds = stage.path("elsewhere");
+    fs::create_dir(&feeds).expect("a writable folder");
+    let misspelt = "tax.colection.jsonl";
+    for name in [misspelt, "truth.jsonl"] {
+        fs::write(feeds.join(name), "{}\n").expect("a writable folder");
+    }
+    let output = binary::run_replay(&feeds, &policy, AS_OF, &out, 1);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{words}");
+    let lines: Vec<&str> = words.lines().collect();
+    assert_eq!(lines.len(), 2, "{words}");
+    assert!(lines[0].contains(misspelt), "{words}");
+    assert!(lines[1].contains("has no records"), "{words}");
+
+    stage.write("feeds/tax.collection.jsonl", b"{}\n");
+    let output = binary::run_replay(&stage.path("feeds"), &policy, AS_OF, &out, 1);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(!words.contains("warning"), "{words}");
+}

@@ -16,8 +16,9 @@ use tempfile::TempDir;
 use super::script::{Dice, Script, Sent};
 use super::world::World;
 
-/// For anything that a machine with much else to do still manages.
-pub const SOON: Duration = Duration::from_secs(60);
+/// For anything that a machine with much else to do still manages: each start makes some dozens of fsyncs, and a disk that
+/// others write to may take seconds for one.
+pub const SOON: Duration = Duration::from_secs(180);
 /// Between looks at the store.
 const LOOK_AGAIN: Duration = Duration::from_millis(30);
 /// How a process says that it was ended by SIGKILL.
