@@ -273,7 +273,8 @@ struct DiskWatcher {
 impl Watcher for DiskWatcher {
     fn waits(&mut self, error: &std::io::Error) -> bool {
         tracing::error!(%error, "the state cannot be written; trying again");
-        self.health.object("state", error.to_string());
+        self.health
+            .object("state", format!("the disk of the state is full: {error}"));
         std::thread::sleep(RETRY);
         !self.pace.is_stopping()
     }
