@@ -231,6 +231,14 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// What is at stake, or was: the amount while it is open, then the highest of its episode.
+    pub const fn weight(&self) -> Money {
+        match self.state {
+            State::Open => self.amount,
+            State::Cleared => self.peak,
+        }
+    }
+
     /// The finding of a key under its id.
     pub fn new(id: String, finding: &Finding) -> Alert {
         Alert {

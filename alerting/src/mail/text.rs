@@ -29,21 +29,17 @@ pub fn scrub(text: &str) -> String {
     let mut at = 0;
     while at < chars.len() {
         let begins_run = at == 0 || !chars[at - 1].is_ascii_digit();
-        if let Some((_, places)) = grouped_number_at(&chars[at..]) {
-            for place in &places[6..14] {
-                chars[at + place] = '*';
-            }
-            at += places[17] + 1;
-            continue;
+        let places = match person_at(&chars[at..]) {
+            Some((_, places)) => places,
+            None if begins_run => run_at(&chars[at..]),
+            None => Vec::new(),
+        };
+        // As a masked person: the first six and the last four stay.
+        if let [_, _, _, _, _, _, hidden @ .., _, _, _, last] = &*places {
+            hidden.iter().for_each(|place| chars[at + place] = '*');
+            at += last;
         }
-        match number_at(&chars[at..], begins_run) {
-            Some(length) => {
-                // As a masked person: the first six and the last four stay.
-                chars[at + 6..at + length - 4].fill('*');
-                at += length;
-            }
-            None => at += 1,
-        }
+        at += 1;
     }
     chars.into_iter().collect()
 }
@@ -51,7 +47,7 @@ pub fn scrub(text: &str) -> String {
 /// The first resident ID number in a text, however it is written.
 pub fn person_in(text: &str) -> Option<PersonId> {
     let chars: Vec<char> = text.chars().collect();
-    (0..chars.len()).find_map(|at| Some(grouped_number_at(&chars[at..])?.0))
+    (0..chars.len()).find_map(|at| Some(person_at(&chars[at..])?.0))
 }
 
 /// The text of lines, each scrubbed.
@@ -61,7 +57,7 @@ pub fn scrub_lines(text: &str) -> String {
 }
 
 /// The 18 characters that begin here, with their places: in groups or not, of full width or not.
-fn grouped_number_at(chars: &[char]) -> Option<(PersonId, Vec<usize>)> {
+fn person_at(chars: &[char]) -> Option<(PersonId, Vec<usize>)> {
     const GAP_MAX: usize = 2;
     let (mut number, mut places, mut gap) = (Vec::new(), Vec::new(), 0);
     for (at, c) in chars.iter().enumerate() {
@@ -98,25 +94,19 @@ fn is_gap(c: char) -> bool {
     c.is_whitespace() || matches!(c, '-' | '－' | '–' | '—' | '.' | '·' | '_' | '/')
 }
 
-/// The length of the number to be hidden that begins here.
-fn number_at(chars: &[char], begins_run: bool) -> Option<usize> {
-    let run = chars.iter().take_while(|c| c.is_ascii_digit()).count();
-    if run < 15 {
-        return None;
-    }
-    let ascii = |length: usize| -> Option<Vec<u8>> {
-        let slice = chars.get(..length)?;
-        slice.iter().map(|&c| u8::try_from(c).ok()).collect()
-    };
-    if ascii(18).is_some_and(|text| PersonId::parse(&text).is_some()) {
-        return Some(18);
-    }
-    let hidden = match run {
-        15 => ascii(15).is_some_and(|text| PersonId::parse(&text).is_some()),
-        16..=19 => ascii(run).is_some_and(|digits| passes_luhn(&digits)),
+/// The places of the run of digits that begins here, if it is a number of 15 digits or a card's.
+fn run_at(chars: &[char]) -> Vec<usize> {
+    let digits = chars.iter().take_while(|c| c.is_ascii_digit());
+    let digits: Vec<u8> = digits.map(|&c| c as u8).collect();
+    let is_hidden = match digits.len() {
+        15 => PersonId::parse(&digits).is_some(),
+        16..=19 => passes_luhn(&digits),
         _ => false,
     };
-    (begins_run && hidden).then_some(run)
+    match is_hidden {
+        true => (0..digits.len()).collect(),
+        false => Vec::new(),
+    }
 }
 
 /// The check digit of bank cards, ISO/IEC 7812-1.

@@ -204,14 +204,6 @@ impl<'a> Told<'a> {
         is_open.then(|| figure(self.alert, self.language)).flatten()
     }
 
-    /// What is or was at stake.
-    fn weight(&self) -> Money {
-        match self.alert.state {
-            State::Open => self.alert.amount,
-            State::Cleared => self.alert.peak,
-        }
-    }
-
     fn sentence(&self) -> String {
         let alert = self.alert;
         let until = alert
@@ -223,7 +215,7 @@ impl<'a> Told<'a> {
             region: self.region,
             period: &clean(alert.period.as_deref().unwrap_or("")),
             item: self.item.as_deref().unwrap_or(""),
-            amount: &money(self.weight(), self.language),
+            amount: &money(self.alert.weight(), self.language),
             until: &until,
             what: &self.what(),
             by: &by,
@@ -288,14 +280,14 @@ impl<'a> Told<'a> {
     /// What is or was at stake, if it is money and was ever due.
     fn amount(&self) -> Option<Money> {
         let is_told = self.speaks_of_money() && self.standing != Standing::Withdrawn;
-        is_told.then(|| self.weight())
+        is_told.then(|| self.alert.weight())
     }
 
     fn speaks_of_money(&self) -> bool {
         match self.topic {
             Topic::Plain(Detector::SilentFeed | Detector::IncompleteFeed) => false,
             // Of some indicators there is money between value and threshold.
-            Topic::Plain(Detector::IndicatorBreach) => self.weight().is_positive(),
+            Topic::Plain(Detector::IndicatorBreach) => self.alert.weight().is_positive(),
             _ => true,
         }
     }
@@ -335,7 +327,7 @@ impl<'a> Told<'a> {
         }
         if withdrawn {
             if self.speaks_of_money() {
-                let told = money(self.weight(), self.language);
+                let told = money(self.alert.weight(), self.language);
                 facts.push(Fact::text(labels.was_told, told));
             }
             return facts;
@@ -919,10 +911,7 @@ fn severity_word(severity: Severity, language: Language) -> &'static str {
         (Language::Zh, Severity::Yellow) => "黄色预警",
         (Language::Zh, Severity::Orange) => "橙色预警",
         (Language::Zh, Severity::Red) => "红色预警",
-        (Language::En, Severity::Blue) => "BLUE",
-        (Language::En, Severity::Yellow) => "YELLOW",
-        (Language::En, Severity::Orange) => "ORANGE",
-        (Language::En, Severity::Red) => "RED",
+        (Language::En, severity) => self::severity(severity, language),
     }
 }
 

@@ -417,10 +417,6 @@ impl<'a> Writer<'a> {
     /// Writes a telling into the history, and into the outboxes of whoever is to get it.
     fn tell(&mut self, tell: &Tell<'_>, audience: &BTreeSet<i64>) -> Result<(), StoreError> {
         let alert = tell.alert;
-        let weight = match alert.state {
-            State::Open => alert.amount,
-            State::Cleared => alert.peak,
-        };
         self.transaction
             .prepare_cached(
                 "INSERT INTO alert_history
@@ -435,7 +431,7 @@ impl<'a> Writer<'a> {
                 tell.kind.as_str(),
                 tell.cause,
                 alert.severity as u8,
-                saturated(weight),
+                saturated(alert.weight()),
                 tell.json,
                 self.now,
             ])?;

@@ -477,10 +477,7 @@ impl Related {
             item: alert.item.as_deref().map(scrub),
             state: Standing::of(row),
             severity: alert.severity,
-            amount: match alert.state {
-                State::Open => alert.amount,
-                State::Cleared => alert.peak,
-            },
+            amount: alert.weight(),
             opened_on: alert.opened_on,
         }
     }

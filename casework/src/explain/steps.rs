@@ -446,7 +446,7 @@ impl Writer<'_> {
             (_, Language::Zh) => "无从得知",
             (_, Language::En) => "nothing is known",
         };
-        let amount = self.weight();
+        let amount = self.alert.weight();
         self.step(("应发约", "due, about"), how.to_owned(), self.yuan(amount));
         None
     }
@@ -543,7 +543,7 @@ impl Writer<'_> {
             Language::Zh => format!("{count} 条发放及冲销记录的净额"),
             Language::En => format!("net of {count} payouts and reversals"),
         };
-        let amount = self.weight();
+        let amount = self.alert.weight();
         self.step(("支出", "paid"), how, self.yuan(amount));
         None
     }
@@ -704,14 +704,6 @@ impl Writer<'_> {
 
     fn money(&self, key: &str) -> Option<Money> {
         serde_json::from_value(self.alert.details.get(key)?.clone()).ok()
-    }
-
-    /// What is or was at stake.
-    fn weight(&self) -> Money {
-        match self.alert.state {
-            State::Open => self.alert.amount,
-            State::Cleared => self.alert.peak,
-        }
     }
 }
 

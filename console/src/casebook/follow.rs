@@ -138,13 +138,9 @@ fn apply(
         (_, State::Open) => Standing::Open,
         (_, State::Cleared) => Standing::Cleared,
     };
-    let weight = match alert.state {
-        State::Open => alert.amount,
-        State::Cleared => alert.peak,
-    };
     // What is no money adds to no sum, and asks for no second pair of eyes.
     let weight_fen = if cases::is_of_money(&alert.detector) {
-        i64::try_from(weight.fen()).unwrap_or(i64::MAX)
+        i64::try_from(alert.weight().fen()).unwrap_or(i64::MAX)
     } else {
         0
     };
