@@ -52,6 +52,48 @@ impl EventKind {
     }
 }
 
+/// How an alert stands: whether one speaks of now, of the past, or takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// The condition holds.
+    Open,
+    /// It held, and holds no more.
+    Cleared,
+    /// The alert was never due.
+    Withdrawn,
+}
+
+impl Standing {
+    /// All of them.
+    pub const ALL: [Standing; 3] = [Standing::Open, Standing::Cleared, Standing::Withdrawn];
+
+    /// Of an alert that was withdrawn or not; a withdrawn one is as it last was.
+    pub const fn of(alert: &Alert, is_withdrawn: bool) -> Standing {
+        match (is_withdrawn, alert.state) {
+            (true, _) => Standing::Withdrawn,
+            (false, State::Open) => Standing::Open,
+            (false, State::Cleared) => Standing::Cleared,
+        }
+    }
+
+    /// The word in stores, addresses and output for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Standing::Open => "open",
+            Standing::Cleared => "cleared",
+            Standing::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// The standing of a word.
+    pub fn parse(word: &str) -> Option<Standing> {
+        Standing::ALL
+            .into_iter()
+            .find(|standing| standing.as_str() == word)
+    }
+}
+
 /// Which way an alert changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

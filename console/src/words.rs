@@ -3,10 +3,11 @@
 //! What is said of an alert itself (its sentence, its rule, its figures) are the words of the mails.
 
 use alerting::Language;
+use alerting::life::Standing;
 use domain::Severity;
 
 use crate::casebook::audit::Kind;
-use crate::casebook::cases::{CaseState, Stage, Standing};
+use crate::casebook::cases::{CaseState, Stage};
 use crate::casebook::letters::LetterKind;
 use crate::casebook::queue::{Sort, Tab};
 use crate::casebook::{CasebookError, Refusal};

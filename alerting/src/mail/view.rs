@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::arithmetic;
 use super::office::Office;
 use super::text::{clean, scrub};
-use super::words::{self, Detail, Labels, Put, Standing, Topic};
-use crate::life::{self, EventKind, Trend};
+use super::words::{self, Detail, Labels, Put, Topic};
+use crate::life::{self, EventKind, Standing, Trend};
 use crate::plan::MailKind;
 use crate::routing::Language;
 use crate::store::{Digest, LifeSign, Telling};
@@ -175,11 +175,7 @@ impl<'a> Told<'a> {
             told_open: before.is_some_and(|before| {
                 before.state == State::Open && before.episodes == alert.episodes
             }),
-            standing: match (telling.kind, alert.state) {
-                (EventKind::Withdrawn, _) => Standing::Withdrawn,
-                (_, State::Open) => Standing::Open,
-                (_, State::Cleared) => Standing::Cleared,
-            },
+            standing: Standing::of(alert, telling.kind == EventKind::Withdrawn),
             cause: telling.cause.as_deref(),
             region: match is_of_pool(alert) {
                 true => office.pool(),

@@ -6,7 +6,7 @@
 use domain::Detector;
 
 use super::wording;
-use crate::life::EventKind;
+use crate::life::{EventKind, Standing};
 use crate::routing::Language;
 
 /// Of what a mail speaks: a detector, or a match of numbers alone, which has words of its own.
@@ -16,17 +16,6 @@ pub enum Topic {
     Plain(Detector),
     /// `deceased-recipient` under grade C.
     NumberMatch,
-}
-
-/// How an alert stands when it is told: whether a mail speaks of now, of the past, or takes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// The condition holds.
-    Open,
-    /// It held, and holds no more.
-    Cleared,
-    /// The alert was never due.
-    Withdrawn,
 }
 
 /// What is put into a sentence, cleaned and masked.

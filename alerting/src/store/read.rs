@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::{StoreError, connect, region_of, time_of, word};
 use crate::batch::{FeedAsOf, FeedTotals, Holder, PartitionOffset};
-use crate::life::EventKind;
+use crate::life::{EventKind, Standing};
 
 /// A connection that only reads. It sees each epoch whole or not at all, and delays nobody.
 pub struct Reader {
@@ -46,6 +46,13 @@ pub struct AlertRow {
     pub first_told: Timestamp,
     /// When it was last told.
     pub last_told: Timestamp,
+}
+
+impl AlertRow {
+    /// How it stands.
+    pub const fn standing(&self) -> Standing {
+        Standing::of(&self.alert, self.withdrawn)
+    }
 }
 
 /// One telling of an alert: what a line on the topic, and a mail, is made of.

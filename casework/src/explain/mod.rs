@@ -6,14 +6,15 @@ pub mod steps;
 use std::sync::Arc;
 
 use alerting::explain::{explain_telling, name, who};
+use alerting::life::Standing;
 use alerting::mail::Office;
 use alerting::mail::text::scrub;
 use alerting::store::{AlertRow, Mailed, StoreError, Telling};
 use alerting::{Language, Reader};
-use domain::{Alert, Detector, EvidenceId, Severity, State, Subject, Topic};
+use domain::{Alert, Detector, EvidenceId, Severity, Subject, Topic};
 use domain::{CreditCode, PersonId, RegionCode};
 use rules::Policy;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::{Dossier, FactSource, Place, Record, Unanswered, words};
 use steps::{Working, working};
@@ -135,7 +136,6 @@ pub struct Related {
     /// The benefit item.
     pub item: Option<String>,
     /// `open`, `cleared` or `withdrawn`.
-    #[serde(serialize_with = "as_word")]
     pub state: Standing,
     /// How grave.
     pub severity: Severity,
@@ -143,41 +143,6 @@ pub struct Related {
     pub amount: domain::Money,
     /// The first day of its latest episode.
     pub opened_on: domain::BusinessDate,
-}
-
-/// How an alert stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// The condition holds.
-    Open,
-    /// It held.
-    Cleared,
-    /// It was never due.
-    Withdrawn,
-}
-
-impl Standing {
-    /// Of an alert as it is stored.
-    pub const fn of(row: &AlertRow) -> Standing {
-        match (row.withdrawn, row.alert.state) {
-            (true, _) => Standing::Withdrawn,
-            (false, State::Open) => Standing::Open,
-            (false, State::Cleared) => Standing::Cleared,
-        }
-    }
-
-    /// The word in output for programs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Standing::Open => "open",
-            Standing::Cleared => "cleared",
-            Standing::Withdrawn => "withdrawn",
-        }
-    }
-}
-
-fn as_word<S: Serializer>(standing: &Standing, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(standing.as_str())
 }
 
 /// What an explanation is made of.
@@ -321,7 +286,7 @@ pub fn explain(
     language: Language,
 ) -> Explanation {
     let alert = &case.row.alert;
-    let standing = Standing::of(&case.row);
+    let standing = case.row.standing();
     let said = case.tellings.last().map(|last| {
         let now = Telling {
             alert: alert.clone(),
@@ -475,7 +440,7 @@ impl Related {
             name: name(alert, language).to_owned(),
             period: alert.period.clone(),
             item: alert.item.as_deref().map(scrub),
-            state: Standing::of(row),
+            state: row.standing(),
             severity: alert.severity,
             amount: alert.weight(),
             opened_on: alert.opened_on,

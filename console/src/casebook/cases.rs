@@ -10,6 +10,7 @@
 //! Each change raises the version, and names the version that it was made from: whoever was slower is told what the
 //! others did.
 
+use alerting::life::Standing;
 use domain::{BusinessDate, Detector, Severity};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -128,38 +129,6 @@ impl Stage {
             Stage::Verified => 30,
             Stage::Rectified => 10,
         }
-    }
-}
-
-/// How the alert of a case stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Standing {
-    /// The condition holds.
-    Open,
-    /// It held.
-    Cleared,
-    /// It was never due.
-    Withdrawn,
-}
-
-impl Standing {
-    /// All of them.
-    pub const ALL: [Standing; 3] = [Standing::Open, Standing::Cleared, Standing::Withdrawn];
-
-    /// The word in store and address.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Standing::Open => "open",
-            Standing::Cleared => "cleared",
-            Standing::Withdrawn => "withdrawn",
-        }
-    }
-
-    /// The standing of a word.
-    pub fn parse(word: &str) -> Option<Standing> {
-        Standing::ALL
-            .into_iter()
-            .find(|known| known.as_str() == word)
     }
 }
 

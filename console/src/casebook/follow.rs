@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use alerting::Reader;
 use alerting::explain;
-use alerting::life::EventKind;
+use alerting::life::{EventKind, Standing};
 use alerting::metrics::Metrics;
 use alerting::store::Telling;
-use domain::{BusinessDate, Detector, State};
+use domain::{BusinessDate, Detector};
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use tokio::sync::watch;
 
-use super::cases::{self, Case, CaseState, Standing};
+use super::cases::{self, Case, CaseState};
 use super::{Casebook, CasebookError, decisions, meta, set_meta};
 use crate::desk::Desk;
 use crate::rights::Regions;
@@ -133,11 +133,7 @@ fn apply(
     today: BusinessDate,
 ) -> Result<(), CasebookError> {
     let alert = &telling.alert;
-    let standing = match (telling.kind, alert.state) {
-        (EventKind::Withdrawn, _) => Standing::Withdrawn,
-        (_, State::Open) => Standing::Open,
-        (_, State::Cleared) => Standing::Cleared,
-    };
+    let standing = Standing::of(alert, telling.kind == EventKind::Withdrawn);
     // What is no money adds to no sum, and asks for no second pair of eyes.
     let weight_fen = if cases::is_of_money(&alert.detector) {
         i64::try_from(alert.weight().fen()).unwrap_or(i64::MAX)

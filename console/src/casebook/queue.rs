@@ -1,11 +1,12 @@
 //! The queue: cases by filter, in order, a page at a time, and how many there are under each tab.
 
+use alerting::life::Standing;
 use domain::{Detector, RegionCode, Severity};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::CasebookError;
-use super::cases::{self, Case, CaseState, Standing};
+use super::cases::{self, Case, CaseState};
 use crate::rights::Regions;
 
 /// Rows of a page.

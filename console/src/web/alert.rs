@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alerting::explain::{self, Explanation};
+use alerting::life::Standing;
 use alerting::store::{AlertRow, Mailed, Telling};
 use askama::Template;
 use axum::Extension;
@@ -19,7 +20,7 @@ use super::frame::{self, Frame, Line};
 use super::gate::Visit;
 use super::queue::{self, Row};
 use crate::casebook::audit::{self, Kind};
-use crate::casebook::cases::{self, Case, CaseState, Stage, Standing};
+use crate::casebook::cases::{self, Case, CaseState, Stage};
 use crate::casebook::codes::Codes;
 use crate::casebook::decisions::{self, Decision};
 use crate::casebook::letters::{self, Letter, LetterKind};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alerting::life::Standing;
 use alerting::mail::text::person_in;
 use alerting::{Language, explain};
 use askama::Template;
@@ -14,7 +15,7 @@ use super::answer::{Answer, Failure, page as show, see};
 use super::form::{Fields, query};
 use super::frame::Frame;
 use super::gate::Visit;
-use crate::casebook::cases::{self, Case, CaseState, Standing};
+use crate::casebook::cases::{self, Case, CaseState};
 use crate::casebook::codes::Codes;
 use crate::casebook::people;
 use crate::casebook::queue::{self, Asker, Filter, PAGE_ROWS, PAGES_MAX, Search, Sort, Tab};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use alerting::Language;
 use alerting::explain::{name, who};
+use alerting::life::Standing;
 use alerting::mail::text::scrub;
 use alerting::store::AlertRow;
 use askama::Template;
@@ -25,7 +26,7 @@ use super::frame::Frame;
 use super::gate::Visit;
 use super::queue::{self, Row};
 use crate::casebook::audit::{self, Kind};
-use crate::casebook::cases::{self, Case, Standing};
+use crate::casebook::cases::{self, Case};
 use crate::rights::Right;
 use crate::words::Words;
 

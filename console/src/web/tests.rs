@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use alerting::life::Standing;
 use alerting::mail::MailConfig;
 use alerting::{AlertIdentity, EpochBatch, Routing, Store};
 use axum::Router;
@@ -1170,7 +1171,7 @@ async fn news_bring_a_case_back() {
     let case = stage.case(&small);
     assert_eq!(
         (case.state, case.standing),
-        (cases::CaseState::Working, cases::Standing::Withdrawn)
+        (cases::CaseState::Working, Standing::Withdrawn)
     );
     assert!(
         stage

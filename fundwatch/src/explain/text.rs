@@ -3,7 +3,8 @@
 use std::fmt::Display;
 
 use alerting::Language;
-use casework::explain::{Explanation, Recheck, Standing};
+use alerting::life::Standing;
+use casework::explain::{Explanation, Recheck};
 use casework::words::{self, severity};
 use comfy_table::{Table, presets};
 
