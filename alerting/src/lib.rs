@@ -19,6 +19,7 @@ pub mod plan;
 pub mod publish;
 pub mod renewable;
 pub mod routing;
+pub mod sqlite;
 pub mod store;
 #[cfg(test)]
 mod test_kit;

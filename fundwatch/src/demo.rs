@@ -581,11 +581,7 @@ fn facts_of(books: &dataflow::Desk, folder: &Folder, policy: &Arc<Policy>) -> Ar
 
 /// One of each role, with a password that is good for this demo alone.
 fn add_people(console: &Console) -> Result<Vec<(String, String)>> {
-    let actor = Actor {
-        person: None,
-        address: "cli".to_owned(),
-        at: clock::now(),
-    };
+    let actor = Actor::of_command(clock::now());
     let mut all = Vec::new();
     for (login, name, role) in [
         ("reviewer", "李核查", Role::Reviewer),

@@ -23,11 +23,7 @@ pub fn token(arguments: &cli::ConsoleToken) -> Result<(), Failure> {
     let path = config.casebook();
     let casebook = Casebook::open(&path, table.four_eyes_from)
         .with_context(|| format!("cannot open the casebook `{}`", path.display()))?;
-    let actor = Actor {
-        person: None,
-        address: "cli".to_owned(),
-        at: clock::now(),
-    };
+    let actor = Actor::of_command(clock::now());
     let (login, name) = (arguments.login.clone(), arguments.name.clone());
     let made = casebook.write_blocking(move |transaction| {
         let known = people::accounts(transaction)?;

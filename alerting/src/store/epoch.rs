@@ -677,7 +677,7 @@ impl<'a> Writer<'a> {
             ])?;
         }
         match batch.present {
-            Some(present) => set_meta(tx, PRESENT, &present.to_string()),
+            Some(present) => Ok(set_meta(tx, PRESENT, &present.to_string())?),
             None => Ok(()),
         }
     }

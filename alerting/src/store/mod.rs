@@ -17,20 +17,20 @@ mod tally;
 mod topic_queue;
 mod wal;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::{AlertKey, BusinessDate, Detector, RegionCode, Severity, Subject, Topic};
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 use tokio::sync::Notify;
 
 use crate::batch::{EpochBatch, FeedAsOf, FeedTotals, Holder, PartitionOffset};
 use crate::identity::AlertIdentity;
 use crate::routing::Routing;
+use crate::sqlite::{self, meta, private_file, set_meta};
 
 pub use epoch::{Committed, Told};
 pub use error::StoreError;
@@ -44,10 +44,6 @@ pub use silences::{Matcher, Silence, Silences};
 pub use tally::Tallies;
 pub use topic_queue::{PendingLetter, PendingTelling, TopicQueue};
 
-/// How long a connection waits for another one's write before it is an error.
-const BUSY: Duration = Duration::from_secs(5);
-/// More than there are different statements, so that each is prepared once.
-const STATEMENTS: usize = 64;
 /// The writer's page cache.
 const CACHE_KIB: i64 = 64 * 1024;
 /// Each step is applied once, in one transaction; a step is never edited, only followed.
@@ -317,26 +313,8 @@ fn claim_file(path: &Path) -> Result<File, StoreError> {
         Err(std::fs::TryLockError::WouldBlock) => return Err(StoreError::InUse(path.to_owned())),
         Err(std::fs::TryLockError::Error(source)) => return Err(failed(&lock_path)(source)),
     }
-    // SQLite gives its side files the rights of the main one.
     private_file(path).map_err(failed(path))?;
     Ok(lock)
-}
-
-/// Opens or makes a file that its owner alone may read.
-fn private_file(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if file.metadata()?.permissions().mode() & 0o077 != 0 {
-            tracing::warn!(path = %path.display(), "others may read a file with personal data: set its mode to 0600");
-        }
-    }
-    Ok(file)
 }
 
 fn make_folder(folder: &Path) -> std::io::Result<()> {
@@ -349,17 +327,8 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 
 /// A connection to a store that is there.
 fn connect(path: &Path, writes: bool) -> Result<Connection, StoreError> {
-    let access = if writes {
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-    } else {
-        OpenFlags::SQLITE_OPEN_READ_ONLY
-    };
-    // A connection stays in one thread at a time: Rust sees to it, SQLite need not.
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    let connection = sqlite::connect(path, writes)?;
     if writes {
-        connection.pragma_update(None, "synchronous", "FULL")?;
         wal::look_after(&connection)?;
     }
     Ok(connection)
@@ -424,18 +393,6 @@ fn present(connection: &Connection) -> Result<Option<BusinessDate>, StoreError> 
     meta(connection, PRESENT)?
         .map(|date| word(Ok(date.as_str()), |d| BusinessDate::parse(d.as_bytes())))
         .transpose()
-}
-
-fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {
-    let mut select = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
-    Ok(select.query_row([key], |row| row.get(0)).optional()?)
-}
-
-fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
-        .execute([key, value])?;
-    Ok(())
 }
 
 /// A word of the store as the thing that it names.

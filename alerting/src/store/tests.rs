@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::{Detector, Finding, Money, Period, Severity, State, Subject, Topic};
 use tempfile::TempDir;

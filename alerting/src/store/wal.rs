@@ -9,7 +9,8 @@ use std::time::Duration;
 use rusqlite::hooks::{CheckpointMode, Wal};
 use rusqlite::{Connection, ErrorCode};
 
-use super::{BUSY, StoreError};
+use super::StoreError;
+use crate::sqlite::BUSY;
 
 /// From so many pages of 4 KiB on, the log is put away after a commit.
 const PUT_AWAY_PAGES: c_int = 1_000;

@@ -245,7 +245,7 @@ pub fn verify(connection: &Connection, known: Option<&str>) -> Result<Verified, 
 /// # Errors
 /// It cannot be read.
 pub fn verify_file(path: &std::path::Path, known: Option<&str>) -> Result<Verified, CasebookError> {
-    verify(&super::connect(path, false)?, known)
+    verify(&alerting::sqlite::connect(path, false)?, known)
 }
 
 /// Which rows of the trail.

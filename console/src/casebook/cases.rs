@@ -347,6 +347,9 @@ pub fn steps(connection: &Connection, case: i64, after: i64) -> Result<Vec<Step>
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The case of an alert, as of the version that a form was made from.
+pub type CaseAt<'a> = (&'a str, i64);
+
 /// The case as the form knew it, for whoever is to change it.
 ///
 /// # Errors
@@ -354,8 +357,7 @@ pub fn steps(connection: &Connection, case: i64, after: i64) -> Result<Vec<Step>
 pub(super) fn claim(
     transaction: &Transaction<'_>,
     actor: &Actor,
-    alert: &str,
-    version: i64,
+    (alert, version): CaseAt<'_>,
 ) -> Result<Case, CasebookError> {
     let person = actor.person.as_ref().ok_or(CasebookError::Missing)?;
     let case = case(transaction, alert, &person.regions)?;
@@ -375,11 +377,10 @@ pub(super) fn claim(
 pub fn assign(
     transaction: &Transaction<'_>,
     actor: &Actor,
-    alert: &str,
-    version: i64,
+    case: CaseAt<'_>,
     to: Option<i64>,
 ) -> Result<Case, CasebookError> {
-    let mut case = claim(transaction, actor, alert, version)?;
+    let mut case = claim(transaction, actor, case)?;
     if case.state == CaseState::Closed {
         return Err(Refusal::WrongState.into());
     }
@@ -414,11 +415,10 @@ pub fn assign(
 pub fn note(
     transaction: &Transaction<'_>,
     actor: &Actor,
-    alert: &str,
-    version: i64,
+    case: CaseAt<'_>,
     text: &str,
 ) -> Result<(), CasebookError> {
-    let mut case = claim(transaction, actor, alert, version)?;
+    let mut case = claim(transaction, actor, case)?;
     case.save(transaction, Some(actor), actor.at, "noted", &checked(text)?)
 }
 
@@ -429,13 +429,13 @@ pub fn note(
 pub fn snooze(
     transaction: &Transaction<'_>,
     actor: &Actor,
-    (alert, version): (&str, i64),
+    case: CaseAt<'_>,
     until: Option<BusinessDate>,
     until_worse: bool,
     reason: &str,
     today: BusinessDate,
 ) -> Result<(), CasebookError> {
-    let mut case = claim(transaction, actor, alert, version)?;
+    let mut case = claim(transaction, actor, case)?;
     if !matches!(case.state, CaseState::Pending | CaseState::Working) || case.stage.is_some() {
         return Err(Refusal::WrongState.into());
     }
@@ -459,10 +459,9 @@ pub fn snooze(
 pub fn resume(
     transaction: &Transaction<'_>,
     actor: &Actor,
-    alert: &str,
-    version: i64,
+    case: CaseAt<'_>,
 ) -> Result<(), CasebookError> {
-    let mut case = claim(transaction, actor, alert, version)?;
+    let mut case = claim(transaction, actor, case)?;
     if case.state != CaseState::Snoozed {
         return Err(Refusal::WrongState.into());
     }
@@ -495,11 +494,11 @@ impl Case {
 pub fn advance(
     transaction: &Transaction<'_>,
     actor: &Actor,
-    (alert, version): (&str, i64),
+    case: CaseAt<'_>,
     text: &str,
     desk: &Desk,
 ) -> Result<(), CasebookError> {
-    let mut case = claim(transaction, actor, alert, version)?;
+    let mut case = claim(transaction, actor, case)?;
     let is_moving = matches!(case.state, CaseState::Working | CaseState::Pending);
     let stage = case
         .stage

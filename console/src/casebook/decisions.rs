@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use alerting::sqlite::meta;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::cases::{Case, CaseState, Stage, checked, claim};
+use super::cases::{Case, CaseAt, CaseState, Stage, checked, claim};
 use super::codes::Codes;
-use super::{Actor, CasebookError, Refusal, meta, time_of};
+use super::{Actor, CasebookError, Refusal, time_of};
 use crate::desk::Desk;
 use crate::rights::Regions;
 
@@ -54,13 +55,13 @@ pub enum Settled {
 pub fn propose(
     transaction: &Transaction<'_>,
     actor: &Actor,
-    (alert, version): (&str, i64),
+    case: CaseAt<'_>,
     reason: &str,
     note: &str,
     bulk: bool,
     desk: &Desk,
 ) -> Result<Settled, CasebookError> {
-    let mut case = claim(transaction, actor, alert, version)?;
+    let mut case = claim(transaction, actor, case)?;
     if matches!(case.state, CaseState::Closed | CaseState::Review) {
         return Err(Refusal::WrongState.into());
     }
@@ -119,12 +120,12 @@ pub fn propose(
 pub fn answer(
     transaction: &Transaction<'_>,
     actor: &Actor,
-    (alert, version): (&str, i64),
+    case: CaseAt<'_>,
     approves: bool,
     note: &str,
     desk: &Desk,
 ) -> Result<Settled, CasebookError> {
-    let mut case = claim(transaction, actor, alert, version)?;
+    let mut case = claim(transaction, actor, case)?;
     let waiting = transaction
         .query_row(
             "SELECT n, proposer, rectify FROM decisions WHERE \"case\" = ?1 AND state = 'proposed'",
@@ -180,10 +181,10 @@ pub fn answer(
 pub fn reopen(
     transaction: &Transaction<'_>,
     actor: &Actor,
-    (alert, version): (&str, i64),
+    case: CaseAt<'_>,
     note: &str,
 ) -> Result<(), CasebookError> {
-    let mut case = claim(transaction, actor, alert, version)?;
+    let mut case = claim(transaction, actor, case)?;
     if case.state != CaseState::Closed {
         return Err(Refusal::WrongState.into());
     }

@@ -11,6 +11,7 @@ use alerting::Reader;
 use alerting::explain;
 use alerting::life::{EventKind, Standing};
 use alerting::metrics::Metrics;
+use alerting::sqlite::{meta, set_meta};
 use alerting::store::Telling;
 use domain::{BusinessDate, Detector};
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ use rusqlite::{Transaction, params};
 use tokio::sync::watch;
 
 use super::cases::{self, Case, CaseState};
-use super::{Casebook, CasebookError, decisions, meta, set_meta};
+use super::{Casebook, CasebookError, decisions};
 use crate::desk::Desk;
 use crate::rights::Regions;
 
@@ -120,7 +121,7 @@ pub fn take(
             apply(transaction, &keys, &desk, telling, today)?;
         }
         set_meta(transaction, "followed_seq", &last.to_string())?;
-        set_meta(transaction, "followed_instance", &instance)
+        Ok(set_meta(transaction, "followed_instance", &instance)?)
     })?;
     Ok(count)
 }

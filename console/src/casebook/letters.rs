@@ -5,7 +5,7 @@ use domain::BusinessDate;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::cases::{Case, CaseState, Stage, case, claim};
+use super::cases::{Case, CaseAt, CaseState, Stage, case, claim};
 use super::{Actor, CasebookError, Refusal, time_of};
 use crate::desk::Desk;
 use crate::rights::Regions;
@@ -113,12 +113,12 @@ pub fn number(kind: LetterKind, year: i64, serial: i64) -> String {
 pub fn issue(
     transaction: &Transaction<'_>,
     actor: &Actor,
-    (alert, version): (&str, i64),
+    case: CaseAt<'_>,
     kind: LetterKind,
     desk: &Desk,
     write: impl FnOnce(&Case, &str, BusinessDate, BusinessDate) -> Result<String, CasebookError>,
 ) -> Result<i64, CasebookError> {
-    let mut case = claim(transaction, actor, alert, version)?;
+    let mut case = claim(transaction, actor, case)?;
     let is_order = kind == LetterKind::Rectification;
     if case.state == CaseState::Closed || (is_order && case.stage != Some(Stage::ToIssue)) {
         return Err(Refusal::WrongState.into());

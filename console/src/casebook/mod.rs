@@ -16,12 +16,12 @@ pub mod queue;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Duration;
 
+use alerting::sqlite::{connect, meta, private_file, set_meta};
 use domain::Money;
 use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -29,11 +29,8 @@ pub use error::{CasebookError, Refusal};
 
 use crate::rights::Person;
 
-/// How long a connection waits for another process, e.g. a command, before it is an error.
-const BUSY: Duration = Duration::from_secs(5);
 /// Reads at one time; the others wait.
 const READERS: usize = 4;
-const STATEMENTS: usize = 64;
 /// Each step is applied once; a step is never edited, only followed.
 const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
 
@@ -66,6 +63,15 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Whoever gives a command on the machine itself.
+    pub fn of_command(at: Timestamp) -> Actor {
+        Actor {
+            person: None,
+            address: "cli".to_owned(),
+            at,
+        }
+    }
+
     /// The person's number.
     ///
     /// # Errors
@@ -86,7 +92,10 @@ impl Casebook {
     /// # Errors
     /// The file cannot be opened, or a newer version wrote it.
     pub fn open(path: &Path, four_eyes_from: Money) -> Result<Casebook, CasebookError> {
-        make_private(path)?;
+        private_file(path).map_err(|source| CasebookError::File {
+            path: path.to_owned(),
+            source,
+        })?;
         let mut connection = connect(path, true)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
@@ -266,55 +275,9 @@ fn key(transaction: &Transaction<'_>, name: &str) -> Result<[u8; 32], CasebookEr
     ))
 }
 
-pub(crate) fn meta(connection: &Connection, key: &str) -> Result<Option<String>, CasebookError> {
-    let mut select = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
-    Ok(select.query_row([key], |row| row.get(0)).optional()?)
-}
-
-pub(crate) fn set_meta(
-    connection: &Connection,
-    key: &str,
-    value: &str,
-) -> Result<(), CasebookError> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
-        .execute([key, value])?;
-    Ok(())
-}
-
 /// Milliseconds since 1970 as a time.
 pub(crate) fn time_of(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-fn connect(path: &Path, writes: bool) -> Result<Connection, CasebookError> {
-    let access = if writes {
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-    } else {
-        OpenFlags::SQLITE_OPEN_READ_ONLY
-    };
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    if writes {
-        connection.pragma_update(None, "synchronous", "FULL")?;
-    }
-    Ok(connection)
-}
-
-/// Makes the file if it is not there; SQLite gives its side files the rights of the main one.
-fn make_private(path: &Path) -> Result<(), CasebookError> {
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(path)
-        .map(drop)
-        .map_err(|source| CasebookError::File {
-            path: path.to_owned(),
-            source,
-        })
 }
 
 #[cfg(test)]

@@ -19,11 +19,7 @@ fn casebook() -> (tempfile::TempDir, Casebook) {
 }
 
 fn actor() -> Actor {
-    Actor {
-        person: None,
-        address: "cli".to_owned(),
-        at: "2024-04-01T02:00:00Z".parse::<Timestamp>().unwrap(),
-    }
+    Actor::of_command("2024-04-01T02:00:00Z".parse::<Timestamp>().unwrap())
 }
 
 /// Two people and a case of 200,000 yuan, written by hand.
