@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alerting::explain::{self, Explanation};
 use alerting::life::Standing;
+use alerting::sqlite::meta;
 use alerting::store::{AlertRow, Mailed, Telling};
 use askama::Template;
 use axum::Extension;
@@ -24,7 +25,7 @@ use crate::casebook::cases::{self, Case, CaseState, Stage};
 use crate::casebook::codes::Codes;
 use crate::casebook::decisions::{self, Decision};
 use crate::casebook::letters::{self, Letter, LetterKind};
-use crate::casebook::{CasebookError, Refusal, meta, people};
+use crate::casebook::{CasebookError, Refusal, people};
 use crate::rights::{Person, Right};
 use crate::words;
 

@@ -221,6 +221,8 @@ fn secured(mut response: Response, is_https: bool) -> Response {
 }
 
 #[cfg(test)]
+mod browsing;
+#[cfg(test)]
 mod subject_tests;
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,11 @@
 //! socket, over facts that the test makes and alerts that the detectors find in them.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
-use alerting::mail::MailConfig;
 use alerting::{AlertIdentity, EpochBatch, FeedAsOf, Routing, Store, Update};
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::StatusCode;
 use casework::{AsOf, Dossier, FactSource, Place, Record, SubjectFacts, Unanswered};
 use detectors::dataflow::desk::NoAnswer;
 use detectors::store::packed::{key, pack};
@@ -18,17 +16,14 @@ use domain::{
 };
 use jiff::Timestamp;
 use rules::Policy;
-use tower::ServiceExt;
 
-use super::{App, router};
-use crate::casebook::audit::{self, Entry, Kind, Wanted};
-use crate::casebook::{Actor, Casebook, follow, people};
+use super::App;
+use super::browsing::{Browser, Got, PASSWORD, Site, casebook_in, desk_of, without_second_factor};
+use crate::casebook::audit::Kind;
+use crate::casebook::{follow, people};
 use crate::config::ConsoleConfig;
-use crate::desk::Desk;
 use crate::rights::{Regions, Role};
 
-const PASSWORD: &str = "correct horse battery";
-const HERE: &str = "127.0.0.1:9465";
 const NUMBER: &str = "341002195203100007";
 
 fn day(text: &str) -> BusinessDate {
@@ -180,23 +175,16 @@ impl FactSource for Scripted {
 
 /// A console over the alerts that the facts make, with people of two regions.
 struct Stage {
-    app: Arc<App>,
-    router: Router,
+    site: Site,
     facts: Arc<Scripted>,
-    desk: Desk,
-    _folder: tempfile::TempDir,
 }
 
-struct Got {
-    status: StatusCode,
-    text: String,
-    headers: HeaderMap,
-}
+impl Deref for Stage {
+    type Target = Site;
 
-#[derive(Clone, Default)]
-struct Browser {
-    cookies: BTreeMap<String, String>,
-    csrf: String,
+    fn deref(&self) -> &Site {
+        &self.site
+    }
 }
 
 impl Stage {
@@ -204,19 +192,14 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let policy = Arc::new(Policy::huangshan());
         let now: Timestamp = "2024-04-30T02:00:00Z".parse().unwrap();
-        let desk = Desk {
-            office: MailConfig::default().office(Arc::clone(&policy)).unwrap(),
-            policy: Arc::clone(&policy),
-            clock: Arc::new(move || now),
-        };
+        let desk = desk_of(&policy, move || now);
         let facts = Arc::new(Scripted::new(&policy));
         let path = folder.path().join("fundwatch.sqlite");
         let mut store = Store::open(&path, &AlertIdentity::default()).unwrap();
         store
             .commit(&found_in(&facts, &policy), &Routing::none(), now)
             .unwrap();
-        let casebook =
-            Casebook::open(&folder.path().join("console.sqlite"), config.four_eyes_from).unwrap();
+        let casebook = casebook_in(folder.path(), &config);
         follow::take(&casebook, &path, &desk).unwrap();
         let app = App::new(config, casebook, path, desk.clone());
         let app = if knows_facts {
@@ -224,13 +207,9 @@ impl Stage {
         } else {
             app
         };
-        let app = Arc::new(app);
         let stage = Stage {
-            router: router(&app),
-            app,
+            site: Site::new(app, desk, folder),
             facts,
-            desk,
-            _folder: folder,
         };
         let hash = people::hash_password(PASSWORD).unwrap();
         let she = Regions::parse("341021");
@@ -246,29 +225,7 @@ impl Stage {
     }
 
     fn usual() -> Stage {
-        Stage::new(
-            ConsoleConfig {
-                second_factor: false,
-                ..ConsoleConfig::default()
-            },
-            true,
-        )
-    }
-
-    fn add(&self, login: &str, role: Role, regions: &Regions, hash: &str) {
-        let (login, regions, hash) = (login.to_owned(), regions.clone(), hash.to_owned());
-        let actor = Actor {
-            person: None,
-            address: "cli".to_owned(),
-            at: self.desk.now(),
-        };
-        self.app
-            .casebook
-            .write_blocking(move |transaction| {
-                let token = people::add(transaction, &actor, &login, &login, role, &regions)?;
-                people::enrol(transaction, &actor, &token, &hash, None)
-            })
-            .unwrap();
+        Stage::new(without_second_factor(), true)
     }
 
     /// The id of the alert of a detector.
@@ -281,78 +238,12 @@ impl Stage {
         row.unwrap().alert.id
     }
 
-    fn trail(&self, kind: Kind) -> Vec<Entry> {
-        let wanted = Wanted {
-            kind: Some(kind.as_str().to_owned()),
-            limit: 1_000,
-            ..Wanted::default()
-        };
-        self.app
-            .casebook
-            .read_blocking(|connection| audit::entries(connection, &wanted))
-            .unwrap()
-    }
-
-    async fn send(&self, browser: &mut Browser, method: Method, path: &str, body: String) -> Got {
-        let cookies: Vec<String> = browser
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, HERE)
-            .header(header::COOKIE, cookies.join("; "))
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(body))
-            .unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = to_bytes(response.into_body(), 10_000_000).await.unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        for cookie in headers.get_all(header::SET_COOKIE) {
-            let cookie = cookie.to_str().unwrap().split(';').next().unwrap();
-            let (name, value) = cookie.split_once('=').unwrap();
-            browser.cookies.insert(name.to_owned(), value.to_owned());
-        }
-        if let Some((_, rest)) = text.split_once("name=\"csrf\" value=\"") {
-            browser.csrf = rest.split('"').next().unwrap().to_owned();
-        }
-        Got {
-            status,
-            text,
-            headers,
-        }
-    }
-
-    async fn get(&self, browser: &mut Browser, path: &str) -> Got {
-        self.send(browser, Method::GET, path, String::new()).await
-    }
-
-    async fn post(&self, browser: &mut Browser, path: &str, fields: &[(&str, &str)]) -> Got {
-        let csrf = browser.csrf.clone();
-        let fields = fields.iter().copied().chain([("csrf", csrf.as_str())]);
-        let body = super::form::query(fields);
-        self.send(browser, Method::POST, path, body).await
-    }
-
     async fn log_in(&self, login: &str, language: &str) -> Browser {
         let mut browser = Browser::default();
         browser
             .cookies
             .insert("lang".to_owned(), language.to_owned());
-        self.get(&mut browser, "/login").await;
-        let fields = [
-            ("login", login),
-            ("password", PASSWORD),
-            ("code", ""),
-            ("next", ""),
-        ];
-        let got = self.post(&mut browser, "/login", &fields).await;
-        assert_eq!(got.status, StatusCode::SEE_OTHER, "{login}: {}", got.text);
-        self.get(&mut browser, "/account").await;
-        browser
+        self.log_in_with(browser, login).await
     }
 }
 
@@ -388,6 +279,7 @@ fn found_in(facts: &Scripted, policy: &Policy) -> EpochBatch {
 /// What no page may have: names, numbers, and what is not ours.
 fn assert_clean(got: &Got, what: &str) {
     assert_eq!(got.status, StatusCode::OK, "{what}: {}", got.text);
+    assert!(!got.text.contains('\u{fffd}'), "{what} is no UTF-8");
     for secret in [NUMBER, "19520310", "小明"] {
         assert!(!got.text.contains(secret), "{what} shows {secret}");
     }

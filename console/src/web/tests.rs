@@ -1,88 +1,60 @@
 //! The router as a browser sees it, without a socket. What a test of the security list proves is in its name: `s10_…` is
 //! item S10.
 
-use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use alerting::life::Standing;
-use alerting::mail::MailConfig;
 use alerting::{AlertIdentity, EpochBatch, Routing, Store};
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use domain::{Money, RegionCode, Severity};
 use jiff::{SignedDuration, Timestamp};
 use rules::Policy;
-use tower::ServiceExt;
 
-use super::{App, ROUTES, router};
-use crate::casebook::audit::{self, Kind, Verified, Wanted};
-use crate::casebook::{Actor, Casebook, cases, decisions, follow, people};
+use super::browsing::{Browser, PASSWORD, Site, casebook_in, desk_of, without_second_factor};
+use super::{App, ROUTES};
+use crate::casebook::audit::{self, Kind, Verified};
+use crate::casebook::{cases, decisions, follow, people};
 use crate::config::ConsoleConfig;
-use crate::desk::Desk;
 use crate::rights::{Regions, Right, Role};
 use crate::test_kit::{arrears, at_stake, batch, paid_after_death, update};
 
 /// A console over a store with a few alerts, and people of every role.
 struct Stage {
-    app: Arc<App>,
-    router: Router,
+    site: Site,
     now: Arc<Mutex<Timestamp>>,
     store: Mutex<Store>,
-    desk: Desk,
-    _folder: tempfile::TempDir,
 }
 
-/// What came back.
-struct Got {
-    status: StatusCode,
-    headers: HeaderMap,
-    text: String,
-}
+impl Deref for Stage {
+    type Target = Site;
 
-/// Somebody's browser.
-#[derive(Clone, Default)]
-struct Browser {
-    cookies: BTreeMap<String, String>,
-    csrf: String,
+    fn deref(&self) -> &Site {
+        &self.site
+    }
 }
-
-const PASSWORD: &str = "correct horse battery";
-const HERE: &str = "127.0.0.1:9465";
 
 impl Stage {
     fn new() -> Stage {
-        Stage::with(ConsoleConfig {
-            second_factor: false,
-            ..ConsoleConfig::default()
-        })
+        Stage::with(without_second_factor())
     }
 
     fn with(config: ConsoleConfig) -> Stage {
         let folder = tempfile::tempdir().unwrap();
-        let policy = Arc::new(Policy::huangshan());
         let now: Timestamp = "2024-04-01T02:00:00Z".parse().unwrap();
         let now = Arc::new(Mutex::new(now));
-        let desk = Desk {
-            office: MailConfig::default().office(Arc::clone(&policy)).unwrap(),
-            policy,
-            clock: {
-                let now = Arc::clone(&now);
-                Arc::new(move || *now.lock().unwrap())
-            },
-        };
+        let desk = desk_of(&Arc::new(Policy::huangshan()), {
+            let now = Arc::clone(&now);
+            move || *now.lock().unwrap()
+        });
         let path = folder.path().join("fundwatch.sqlite");
         let store = Store::open(&path, &AlertIdentity::default()).unwrap();
-        let casebook =
-            Casebook::open(&folder.path().join("console.sqlite"), config.four_eyes_from).unwrap();
-        let app = Arc::new(App::new(config, casebook, path, desk.clone()));
+        let casebook = casebook_in(folder.path(), &config);
+        let app = App::new(config, casebook, path, desk.clone());
         Stage {
-            router: router(&app),
-            app,
+            site: Site::new(app, desk, folder),
             now,
             store: Mutex::new(store),
-            desk,
-            _folder: folder,
         }
     }
 
@@ -116,26 +88,6 @@ impl Stage {
         stage
     }
 
-    fn add(&self, login: &str, role: Role, regions: &Regions, hash: &str) {
-        let (login, regions, hash) = (login.to_owned(), regions.clone(), hash.to_owned());
-        let actor = self.actor();
-        self.app
-            .casebook
-            .write_blocking(move |transaction| {
-                let token = people::add(transaction, &actor, &login, &login, role, &regions)?;
-                people::enrol(transaction, &actor, &token, &hash, None)
-            })
-            .unwrap();
-    }
-
-    fn actor(&self) -> Actor {
-        Actor {
-            person: None,
-            address: "cli".to_owned(),
-            at: self.time(),
-        }
-    }
-
     fn time(&self) -> Timestamp {
         *self.now.lock().unwrap()
     }
@@ -154,50 +106,6 @@ impl Stage {
             .commit(&batch, &routing, self.time())
             .unwrap();
         follow::take(&self.app.casebook, &self.app.store, &self.desk).unwrap();
-    }
-
-    async fn send(&self, request: Request<Body>) -> Got {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = to_bytes(response.into_body(), 10_000_000).await.unwrap();
-        Got {
-            status,
-            headers,
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-        }
-    }
-
-    async fn get(&self, browser: &mut Browser, path: &str) -> Got {
-        let got = self
-            .send(browser.request(Method::GET, path, String::new()))
-            .await;
-        browser.learn(&got);
-        got
-    }
-
-    /// Sends a form with the browser's token.
-    async fn post(&self, browser: &mut Browser, path: &str, fields: &[(&str, &str)]) -> Got {
-        let csrf = browser.csrf.clone();
-        let fields = fields.iter().copied().chain([("csrf", csrf.as_str())]);
-        let body = super::form::query(fields);
-        let got = self.send(browser.request(Method::POST, path, body)).await;
-        browser.learn(&got);
-        got
-    }
-
-    async fn log_in(&self, login: &str) -> Browser {
-        let mut browser = Browser::default();
-        self.get(&mut browser, "/login").await;
-        let fields = [
-            ("login", login),
-            ("password", PASSWORD),
-            ("code", ""),
-            ("next", ""),
-        ];
-        let got = self.post(&mut browser, "/login", &fields).await;
-        assert_eq!(got.status, StatusCode::SEE_OTHER, "{login}: {}", got.text);
-        self.get(&mut browser, "/account").await;
-        browser
     }
 
     /// The ids of the alerts: of 屯溪区's enterprise, 屯溪区's person, 歙县's enterprise.
@@ -219,51 +127,6 @@ impl Stage {
             .casebook
             .read_blocking(|connection| cases::case(connection, alert, &Regions::All))
             .unwrap()
-    }
-
-    fn trail(&self, kind: Kind) -> Vec<audit::Entry> {
-        let wanted = Wanted {
-            kind: Some(kind.as_str().to_owned()),
-            limit: 1_000,
-            ..Wanted::default()
-        };
-        self.app
-            .casebook
-            .read_blocking(|connection| audit::entries(connection, &wanted))
-            .unwrap()
-    }
-}
-
-impl Browser {
-    fn request(&self, method: Method, path: &str, body: String) -> Request<Body> {
-        let cookies: Vec<String> = self
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, HERE)
-            .header(header::COOKIE, cookies.join("; "))
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(body))
-            .unwrap()
-    }
-
-    fn learn(&mut self, got: &Got) {
-        for cookie in got.headers.get_all(header::SET_COOKIE) {
-            let text = cookie.to_str().unwrap();
-            let (name, value) = text.split(';').next().unwrap().split_once('=').unwrap();
-            if text.contains("Max-Age=0") {
-                self.cookies.remove(name);
-            } else {
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
-        }
-        if let Some((_, rest)) = got.text.split_once("name=\"csrf\" value=\"") {
-            self.csrf = rest.split('"').next().unwrap().to_owned();
-        }
     }
 }
 

@@ -6,12 +6,14 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use domain::BusinessDate;
+use rusqlite::Transaction;
 
 use super::App;
 use super::answer::{Answer, Failure, page as show, see};
 use super::frame::Frame;
 use super::gate::Visit;
-use crate::casebook::{CasebookError, Refusal, cases, decisions};
+use crate::casebook::cases::{self, CaseAt};
+use crate::casebook::{Actor, CasebookError, Refusal, decisions};
 use crate::words;
 
 /// Cases that are worked on at once.
@@ -26,6 +28,21 @@ struct BulkPage {
     failed: Vec<(String, &'static str)>,
 }
 
+/// Does something to the case of an alert, in one transaction and as of the version that the form names; then shows it.
+async fn act<T: Send + 'static>(
+    app: &App,
+    visit: &Visit,
+    id: String,
+    act: impl FnOnce(&Transaction<'_>, &Actor, CaseAt<'_>) -> Result<T, CasebookError> + Send + 'static,
+) -> Answer {
+    let (version, actor) = (visit.fields.number("version")?, visit.actor());
+    let place = format!("/alerts/{id}#case");
+    app.casebook
+        .write(move |transaction| act(transaction, &actor, (&id, version)))
+        .await?;
+    Ok(see(&place))
+}
+
 /// `POST /alerts/{id}/assign`: to somebody, to oneself (`me`), or to nobody.
 pub async fn assign(
     State(app): State<Arc<App>>,
@@ -33,12 +50,11 @@ pub async fn assign(
     Path(id): Path<String>,
 ) -> Answer {
     visit.fields.only(&["version", "to"])?;
-    let (version, to) = (visit.fields.number("version")?, to(&visit)?);
-    let (actor, alert) = (visit.actor(), id.clone());
-    app.casebook
-        .write(move |transaction| cases::assign(transaction, &actor, &alert, version, to))
-        .await?;
-    back_to(&id)
+    let to = to(&visit)?;
+    act(&app, &visit, id, move |transaction, actor, case| {
+        cases::assign(transaction, actor, case, to)
+    })
+    .await
 }
 
 /// `POST /alerts/{id}/note`
@@ -48,15 +64,11 @@ pub async fn note(
     Path(id): Path<String>,
 ) -> Answer {
     visit.fields.only(&["version", "note"])?;
-    let (version, text) = (
-        visit.fields.number("version")?,
-        visit.fields.one("note")?.to_owned(),
-    );
-    let (actor, alert) = (visit.actor(), id.clone());
-    app.casebook
-        .write(move |transaction| cases::note(transaction, &actor, &alert, version, &text))
-        .await?;
-    back_to(&id)
+    let text = visit.fields.one("note")?.to_owned();
+    act(&app, &visit, id, move |transaction, actor, case| {
+        cases::note(transaction, actor, case, &text)
+    })
+    .await
 }
 
 /// `POST /alerts/{id}/snooze`
@@ -71,16 +83,12 @@ pub async fn snooze(
         .some("until")?
         .map(|day| BusinessDate::parse(day.as_bytes()).ok_or(Refusal::BadDay))
         .transpose()?;
-    let (version, worse) = (fields.number("version")?, fields.one("worse")? == "1");
-    let reason = fields.one("reason")?.to_owned();
-    let (actor, alert, today) = (visit.actor(), id.clone(), app.desk.day(visit.at));
-    app.casebook
-        .write(move |transaction| {
-            let case = (alert.as_str(), version);
-            cases::snooze(transaction, &actor, case, until, worse, &reason, today)
-        })
-        .await?;
-    back_to(&id)
+    let worse = fields.one("worse")? == "1";
+    let (reason, today) = (fields.one("reason")?.to_owned(), app.desk.day(visit.at));
+    act(&app, &visit, id, move |transaction, actor, case| {
+        cases::snooze(transaction, actor, case, until, worse, &reason, today)
+    })
+    .await
 }
 
 /// `POST /alerts/{id}/resume`
@@ -90,12 +98,7 @@ pub async fn resume(
     Path(id): Path<String>,
 ) -> Answer {
     visit.fields.only(&["version"])?;
-    let version = visit.fields.number("version")?;
-    let (actor, alert) = (visit.actor(), id.clone());
-    app.casebook
-        .write(move |transaction| cases::resume(transaction, &actor, &alert, version))
-        .await?;
-    back_to(&id)
+    act(&app, &visit, id, cases::resume).await
 }
 
 /// `POST /alerts/{id}/decide`
@@ -106,19 +109,15 @@ pub async fn decide(
 ) -> Answer {
     let fields = &visit.fields;
     fields.only(&["version", "reason", "note"])?;
-    let version = fields.number("version")?;
     let (reason, note) = (
         fields.one("reason")?.to_owned(),
         fields.one("note")?.to_owned(),
     );
-    let (actor, alert, desk) = (visit.actor(), id.clone(), app.desk.clone());
-    app.casebook
-        .write(move |transaction| {
-            let case = (alert.as_str(), version);
-            decisions::propose(transaction, &actor, case, &reason, &note, false, &desk)
-        })
-        .await?;
-    back_to(&id)
+    let desk = app.desk.clone();
+    act(&app, &visit, id, move |transaction, actor, case| {
+        decisions::propose(transaction, actor, case, &reason, &note, false, &desk)
+    })
+    .await
 }
 
 /// `POST /alerts/{id}/answer`: approve, or return.
@@ -134,15 +133,11 @@ pub async fn answer(
         "return" => false,
         _ => return Err(Failure::Bad),
     };
-    let (version, note) = (fields.number("version")?, fields.one("note")?.to_owned());
-    let (actor, alert, desk) = (visit.actor(), id.clone(), app.desk.clone());
-    app.casebook
-        .write(move |transaction| {
-            let case = (alert.as_str(), version);
-            decisions::answer(transaction, &actor, case, approves, &note, &desk)
-        })
-        .await?;
-    back_to(&id)
+    let (note, desk) = (fields.one("note")?.to_owned(), app.desk.clone());
+    act(&app, &visit, id, move |transaction, actor, case| {
+        decisions::answer(transaction, actor, case, approves, &note, &desk)
+    })
+    .await
 }
 
 /// `POST /alerts/{id}/reopen`
@@ -152,17 +147,11 @@ pub async fn reopen(
     Path(id): Path<String>,
 ) -> Answer {
     visit.fields.only(&["version", "note"])?;
-    let (version, note) = (
-        visit.fields.number("version")?,
-        visit.fields.one("note")?.to_owned(),
-    );
-    let (actor, alert) = (visit.actor(), id.clone());
-    app.casebook
-        .write(move |transaction| {
-            decisions::reopen(transaction, &actor, (alert.as_str(), version), &note)
-        })
-        .await?;
-    back_to(&id)
+    let note = visit.fields.one("note")?.to_owned();
+    act(&app, &visit, id, move |transaction, actor, case| {
+        decisions::reopen(transaction, actor, case, &note)
+    })
+    .await
 }
 
 /// `POST /alerts/{id}/advance`: one step on in the mending.
@@ -172,17 +161,11 @@ pub async fn advance(
     Path(id): Path<String>,
 ) -> Answer {
     visit.fields.only(&["version", "note"])?;
-    let (version, note) = (
-        visit.fields.number("version")?,
-        visit.fields.one("note")?.to_owned(),
-    );
-    let (actor, alert, desk) = (visit.actor(), id.clone(), app.desk.clone());
-    app.casebook
-        .write(move |transaction| {
-            cases::advance(transaction, &actor, (alert.as_str(), version), &note, &desk)
-        })
-        .await?;
-    back_to(&id)
+    let (note, desk) = (visit.fields.one("note")?.to_owned(), app.desk.clone());
+    act(&app, &visit, id, move |transaction, actor, case| {
+        cases::advance(transaction, actor, case, &note, &desk)
+    })
+    .await
 }
 
 /// `POST /alerts/bulk`: assign those that were ticked, or propose to close them. Each by itself: what somebody else has
@@ -214,7 +197,7 @@ pub async fn bulk(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
         let (actor, desk, what, id) =
             (visit.actor(), app.desk.clone(), what.clone(), alert.clone());
         let result = app.casebook.write(move |transaction| match what {
-            What::Assign(to) => cases::assign(transaction, &actor, &id, version, to).map(drop),
+            What::Assign(to) => cases::assign(transaction, &actor, (&id, version), to).map(drop),
             What::Close { reason, note } => {
                 let case = (id.as_str(), version);
                 decisions::propose(transaction, &actor, case, &reason, &note, true, &desk).map(drop)
@@ -251,8 +234,4 @@ fn to(visit: &Visit) -> Result<Option<i64>, Failure> {
         "me" => Ok(Some(visit.person()?.n)),
         n => Ok(Some(n.parse().map_err(|_| Failure::Bad)?)),
     }
-}
-
-fn back_to(alert: &str) -> Answer {
-    Ok(see(&format!("/alerts/{alert}#case")))
 }
