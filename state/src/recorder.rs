@@ -1,8 +1,9 @@
 //! Writes the log on a thread of its own, so that no worker waits for a disk.
 
 use std::io;
-
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+// Of this channel what waits is dropped together with its receiver, and whoever waits for an answer to it is told;
+// crossbeam's keeps it for as long as there is a sender.
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use crate::frame::Frame;
 use crate::writer::Writer;
@@ -13,14 +14,14 @@ const WAITING_MAX: usize = 8;
 enum Order {
     Append(Frame),
     /// Answered when everything that was ordered before is durable.
-    Sync(Sender<()>),
+    Sync(SyncSender<()>),
 }
 
 /// Takes frames from the workers, and makes them durable when asked. When it is dropped its thread
 /// writes what it was handed, and ends.
 #[derive(Debug)]
 pub struct Recorder {
-    orders: Sender<Order>,
+    orders: SyncSender<Order>,
 }
 
 /// Nothing can be recorded any more; the reason was given to `Watcher::failed`.
@@ -45,7 +46,7 @@ impl Recorder {
     /// # Errors
     /// There can be no more threads.
     pub fn start(writer: Writer, watcher: impl Watcher) -> io::Result<Recorder> {
-        let (orders, received) = bounded(WAITING_MAX);
+        let (orders, received) = sync_channel(WAITING_MAX);
         std::thread::Builder::new()
             .name("recorder".to_owned())
             .spawn(move || work(writer, watcher, &received))?;
@@ -77,7 +78,7 @@ impl Recorder {
     /// # Errors
     /// They are not.
     pub fn sync(&self) -> Result<(), Gone> {
-        let (done, answer) = bounded(1);
+        let (done, answer) = sync_channel(1);
         self.orders.send(Order::Sync(done)).map_err(|_| Gone)?;
         answer.recv().map_err(|_| Gone)
     }
@@ -118,5 +119,63 @@ fn append(writer: &mut Writer, watcher: &mut impl Watcher, frame: &Frame) -> io:
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::log::{Expected, Log};
+    use crate::writer::Lock;
+
+    /// Says that writing has failed, and lets the thread end when it is told to.
+    struct Slow {
+        says: SyncSender<()>,
+        may_end: Receiver<()>,
+    }
+
+    impl Watcher for Slow {
+        fn waits(&mut self, _: &io::Error) -> bool {
+            false
+        }
+
+        fn goes_on(&mut self) {}
+
+        fn failed(&mut self, _: io::Error) {
+            self.says.send(()).unwrap();
+            self.may_end.recv().unwrap();
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_disk_that_has_failed_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let expected = Expected {
+            store: "a".to_owned(),
+            regions: Vec::new(),
+            committed: BTreeMap::new(),
+            elsewhere: BTreeSet::new(),
+        };
+        let lock = Lock::of(folder.path()).unwrap();
+        let log = Log::read(folder.path(), expected).unwrap();
+        let writer = Writer::open(&log, lock).unwrap().on_a_full_disk().unwrap();
+        let (says, failed) = sync_channel(1);
+        let (let_end, may_end) = sync_channel(1);
+        let recorder = Recorder::start(writer, Slow { says, may_end }).unwrap();
+        recorder.append(Frame::default()).unwrap();
+        failed.recv().unwrap();
+        // The disk has failed, and the thread has not ended yet: the order gets into the queue.
+        let (done, answer) = sync_channel(1);
+        recorder.orders.send(Order::Sync(done)).unwrap();
+        let_end.send(()).unwrap();
+        let answered = answer.recv_timeout(Duration::from_secs(60));
+        assert_eq!(
+            answered,
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
+        );
+        assert!(recorder.sync().is_err());
     }
 }

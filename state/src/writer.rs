@@ -238,6 +238,13 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes from now on where there is never room.
+    #[cfg(test)]
+    pub(crate) fn on_a_full_disk(mut self) -> io::Result<Writer> {
+        self.file = OpenOptions::new().write(true).open("/dev/full")?;
+        Ok(self)
+    }
+
     /// Bytes of the segment that is being written.
     pub fn length(&self) -> u64 {
         self.length

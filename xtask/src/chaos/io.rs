@@ -1,5 +1,6 @@
 //! `chaos io`: the n-th fsync, write or rename fails, for every n: by strace, which makes the system call itself fail.
 
+use std::fmt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -30,6 +31,12 @@ pub struct Fault {
     pub is_of_segments: bool,
     /// The process has to end: what was written last is in doubt.
     pub is_fatal: bool,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.call, self.error)
+    }
 }
 
 const fn fault(call: &'static str, error: &'static str, is_of_segments: bool) -> Fault {
@@ -65,8 +72,8 @@ const SEGMENTS_MAX: u32 = 60;
 /// Once a disk has failed, the process ends within this.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
-/// Goes through the calls of one run, each `step`-th, and at most so many of each fault.
-pub fn all(world: &World, seed: u64, step: u32, most: u32) -> Result<String> {
+/// Goes through the calls of one run, each `step`-th, and at most so many of each fault; of one alone if it is named.
+pub fn all(world: &World, seed: u64, step: u32, most: u32, only: Option<&str>) -> Result<String> {
     ensure!(
         Command::new("strace")
             .arg("--version")
@@ -77,6 +84,9 @@ pub fn all(world: &World, seed: u64, step: u32, most: u32) -> Result<String> {
     );
     let mut lines = Vec::new();
     for fault in FAULTS {
+        if only.is_some_and(|only| only != fault.to_string()) {
+            continue;
+        }
         let (mut count, mut ends, mut misses) = (0, 0, 0);
         // The calls are counted in each thread; after so many that nobody made there are no more.
         for n in (1..CALLS_MAX).step_by(step as usize) {
@@ -104,7 +114,14 @@ pub fn all(world: &World, seed: u64, step: u32, most: u32) -> Result<String> {
             }
         ));
     }
-    lines.push(outputs(&world.armed, None)?);
+    if only.is_none() {
+        lines.push(outputs(&world.armed, None)?);
+    }
+    ensure!(
+        !lines.is_empty(),
+        "there is no such fault: {}",
+        FAULTS.map(|fault| fault.to_string()).join(", ")
+    );
     Ok(format!("{}: 0 differences", lines.join("; ")))
 }
 
@@ -124,9 +141,8 @@ pub fn store(world: &World, seed: u64, fault: Fault, n: u32, bug: Option<&str>) 
     let done = faulty(&mut run, fault, n, bug);
     done.with_context(|| {
         format!(
-            "seed {seed}, the {n}th {} fails with {}; the daemon said last:\n{}",
-            fault.call,
-            fault.error,
+            "`chaos io --fault {fault} --seed {seed}`: the {n}th call fails: {}; the daemon said last:\n{}",
+            run.failed_call(),
             tail(&run.words())
         )
     })

@@ -59,6 +59,9 @@ enum Mode {
         /// At most so many n of each kind of fault.
         #[arg(long, value_name = "N", default_value_t = 1_000)]
         most: u32,
+        /// Only this fault, e.g. `write-EIO`.
+        #[arg(long, value_name = "FAULT")]
+        fault: Option<String>,
         #[command(flatten)]
         seeds: Seeds,
     },
@@ -141,9 +144,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             kill::all(&world, point.as_deref(), seeds.range())
         }),
         Mode::E2e { kills, seeds } => report("e2e", || e2e::all(&world, *kills, seeds.seed)),
-        Mode::Io { step, most, seeds } => {
-            report("io", || io::all(&world, seeds.seed, *step, *most))
-        }
+        Mode::Io {
+            step,
+            most,
+            fault,
+            seeds,
+        } => report("io", || {
+            io::all(&world, seeds.seed, *step, *most, fault.as_deref())
+        }),
         Mode::Disk { seeds } => report("disk", || disk::all(&world, seeds.range())),
         Mode::Determinism { .. } => Ok(()),
         Mode::Broker { restarts, seeds } => {
@@ -163,7 +171,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 fn short(world: &World) -> Result<()> {
     report("kill", || kill::all(world, None, 0..1))?;
     report("e2e", || e2e::all(world, 12, 0))?;
-    report("io", || io::all(world, 0, 5, 2))?;
+    report("io", || io::all(world, 0, 5, 2, None))?;
     report("disk", || disk::all(world, 0..1))?;
     report("determinism", || {
         determinism::all(&world.plain, 0..10, None)
