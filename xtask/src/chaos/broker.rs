@@ -41,7 +41,7 @@ fn once(run: &mut Run<'_>) -> Result<()> {
     for restart in 0..RESTARTS_EACH {
         run.send(2 * restart + 1)?;
         std::thread::sleep(Duration::from_millis(dice.below(200)));
-        let mut broker = run.world.broker.borrow_mut();
+        let mut broker = run.world.broker_mut();
         if dice.below(2) == 0 {
             broker.kill();
         } else {

@@ -8,14 +8,16 @@ use acceptance::history::History;
 use acceptance::reference::policy::Policy;
 use acceptance::reference::{self, period};
 use anyhow::{Context, Result, anyhow, ensure};
+use rayon::prelude::*;
 
 const WORKERS: [u32; 3] = [1, 2, 4];
 
 /// Compares so many histories.
 pub fn all(program: &Path, seeds: std::ops::Range<u64>, bug: Option<&str>) -> Result<String> {
-    for seed in seeds.clone() {
-        once(program, seed, bug).with_context(|| format!("seed {seed}"))?;
-    }
+    seeds
+        .clone()
+        .into_par_iter()
+        .try_for_each(|seed| once(program, seed, bug).with_context(|| format!("seed {seed}")))?;
     let count = seeds.end - seeds.start;
     Ok(format!(
         "{count} histories, workers {WORKERS:?}, shuffled: the same bytes"

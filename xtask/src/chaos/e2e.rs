@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use rayon::prelude::*;
 
 use super::kill::tail;
 use super::run::{Arms, Run, SOON, Waited};
@@ -15,7 +16,7 @@ const KILLS_EACH: usize = 6;
 /// Kills so often, in runs of [`KILLS_EACH`] each.
 pub fn all(world: &World, kills: usize, seed: u64) -> Result<String> {
     let runs = kills.div_ceil(KILLS_EACH);
-    for at in 0..runs as u64 {
+    (0..runs as u64).into_par_iter().try_for_each(|at| {
         let history = 500_000 + seed * 1_000 + at;
         let mut run = Run::set(world, Script::of(history, KILLS_EACH + 1)?)?;
         let done = once(&mut run);
@@ -24,8 +25,8 @@ pub fn all(world: &World, kills: usize, seed: u64) -> Result<String> {
                 "seed {seed}, history {history}; the daemon said last:\n{}",
                 tail(&run.words())
             )
-        })?;
-    }
+        })
+    })?;
     Ok(format!(
         "{} kills in {runs} runs: 0 differences",
         runs * KILLS_EACH

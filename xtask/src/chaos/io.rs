@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use acceptance::binary::ID_KEY;
 use acceptance::history::History;
 use anyhow::{Context, Result, bail, ensure};
+use rayon::prelude::*;
 
 use super::kill::tail;
 use super::run::{Arms, Run, SOON, Waited};
@@ -82,38 +83,11 @@ pub fn all(world: &World, seed: u64, step: u32, most: u32, only: Option<&str>) -
             .is_ok(),
         "strace is needed: `apt-get install strace`"
     );
-    let mut lines = Vec::new();
-    for fault in FAULTS {
-        if only.is_some_and(|only| only != fault.to_string()) {
-            continue;
-        }
-        let (mut count, mut ends, mut misses) = (0, 0, 0);
-        // The calls are counted in each thread; after so many that nobody made there are no more.
-        for n in (1..CALLS_MAX).step_by(step as usize) {
-            if misses == 3 || count == most {
-                break;
-            }
-            let felt = store(world, seed, fault, n, None)?;
-            count += 1;
-            ends += u32::from(felt.ended);
-            misses = if felt.failed { 0 } else { misses + 1 };
-        }
-        ensure!(
-            count > misses,
-            "no {} failed: the harness is blind",
-            fault.call
-        );
-        lines.push(format!(
-            "{} {}{}: {count} runs, ended by it {ends}",
-            fault.call,
-            fault.error,
-            if fault.is_of_segments {
-                " (segments)"
-            } else {
-                ""
-            }
-        ));
-    }
+    let mut lines: Vec<String> = FAULTS
+        .into_par_iter()
+        .filter(|fault| only.is_none_or(|only| only == fault.to_string()))
+        .map(|fault| one(world, seed, step, most, fault))
+        .collect::<Result<_>>()?;
     if only.is_none() {
         lines.push(outputs(&world.armed, None)?);
     }
@@ -123,6 +97,36 @@ pub fn all(world: &World, seed: u64, step: u32, most: u32, only: Option<&str>) -
         FAULTS.map(|fault| fault.to_string()).join(", ")
     );
     Ok(format!("{}: 0 differences", lines.join("; ")))
+}
+
+/// Goes through the calls that one fault may meet.
+fn one(world: &World, seed: u64, step: u32, most: u32, fault: Fault) -> Result<String> {
+    let (mut count, mut ends, mut misses) = (0, 0, 0);
+    // The calls are counted in each thread; after so many that nobody made there are no more.
+    for n in (1..CALLS_MAX).step_by(step as usize) {
+        if misses == 3 || count == most {
+            break;
+        }
+        let felt = store(world, seed, fault, n, None)?;
+        count += 1;
+        ends += u32::from(felt.ended);
+        misses = if felt.failed { 0 } else { misses + 1 };
+    }
+    ensure!(
+        count > misses,
+        "no {} failed: the harness is blind",
+        fault.call
+    );
+    Ok(format!(
+        "{} {}{}: {count} runs, ended by it {ends}",
+        fault.call,
+        fault.error,
+        if fault.is_of_segments {
+            " (segments)"
+        } else {
+            ""
+        }
+    ))
 }
 
 /// What came of a run.

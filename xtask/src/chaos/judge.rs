@@ -114,7 +114,7 @@ impl Run<'_> {
             dead_letters: store.count("SELECT count(*) FROM dead_letter")?,
             published: [ALERTS, DEAD_LETTER]
                 .iter()
-                .map(|topic| self.world.broker.borrow().ends(&self.topic(topic)))
+                .map(|topic| self.world.broker().ends(&self.topic(topic)))
                 .collect::<Result<Vec<_>, _>>()?
                 .concat(),
             mails: self.world.mails_to(&self.recipient)?.len(),
@@ -144,7 +144,7 @@ impl Run<'_> {
         }
         let mut seen: BTreeMap<(String, u64), Vec<u8>> = BTreeMap::new();
         let mut next: BTreeMap<String, u64> = BTreeMap::new();
-        for message in self.world.broker.borrow().read_all(&self.topic(ALERTS))? {
+        for message in self.world.broker().read_all(&self.topic(ALERTS))? {
             let bytes = message
                 .payload()
                 .context("a telling without a value")?
@@ -204,12 +204,7 @@ impl Run<'_> {
             .into_iter()
             .collect();
         let mut told: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        for message in self
-            .world
-            .broker
-            .borrow()
-            .read_all(&self.topic(DEAD_LETTER))?
-        {
+        for message in self.world.broker().read_all(&self.topic(DEAD_LETTER))? {
             let key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
             let bytes = message
                 .payload()

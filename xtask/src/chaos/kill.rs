@@ -1,9 +1,8 @@
 //! `chaos kill`: the daemon ends at a named point, and is started again.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result, bail, ensure};
-use faults::{After, POINTS, TEAR};
+use faults::{After, POINTS, Point, TEAR};
+use rayon::prelude::*;
 
 use super::run::{Arms, KILLED, Run, SOON, Waited};
 use super::script::{Dice, Script};
@@ -23,33 +22,38 @@ pub enum Reached {
 
 /// Runs every point (or those of a name) with seeds, and says how often each was reached.
 pub fn all(world: &World, point: Option<&str>, seeds: std::ops::Range<u64>) -> Result<String> {
-    let mut reached: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for known in POINTS
+    let named: Vec<(u64, &Point)> = (0..)
+        .zip(POINTS)
+        .filter(|(_, known)| point.is_none_or(|point| known.name.starts_with(point)))
+        .collect();
+    ensure!(!named.is_empty(), "there is no such point");
+    let first = seeds.start;
+    let runs: Vec<(u64, &Point, u64)> = named
         .iter()
-        .filter(|known| point.is_none_or(|point| known.name.starts_with(point)))
-    {
-        for seed in seeds.clone() {
+        .flat_map(|(at, known)| seeds.clone().map(move |seed| (*at, *known, seed)))
+        .collect();
+    let done: Vec<(&str, Reached)> = runs
+        .into_par_iter()
+        .map(|(at, known, seed)| {
             // Each point with histories of its own.
-            let at = POINTS
-                .iter()
-                .position(|other| other.name == known.name)
-                .unwrap_or(0);
-            let history = seed * 1_000 + at as u64;
-            let done = once(world, known.name, history, seed == seeds.start, None)
-                .with_context(|| format!("`{}`, seed {seed}: {}", known.name, known.holds))?;
-            let counts = reached.entry(known.name).or_default();
-            counts.0 += 1;
-            counts.1 += u64::from(done == Reached::Yes);
-        }
-        let (_, hits) = reached.get(known.name).copied().unwrap_or_default();
-        ensure!(hits > 0, "`{}` was never reached", known.name);
+            let done = once(world, known.name, seed * 1_000 + at, seed == first, None);
+            done.map(|reached| (known.name, reached))
+                .with_context(|| format!("`{}`, seed {seed}: {}", known.name, known.holds))
+        })
+        .collect::<Result<_>>()?;
+    for (_, known) in &named {
+        ensure!(
+            done.contains(&(known.name, Reached::Yes)),
+            "`{}` was never reached",
+            known.name
+        );
     }
-    ensure!(!reached.is_empty(), "there is no such point");
-    let runs: u64 = reached.values().map(|(runs, _)| runs).sum();
-    let hits: u64 = reached.values().map(|(_, hits)| hits).sum();
+    let is_hit = |(_, reached): &&(&str, Reached)| *reached == Reached::Yes;
     Ok(format!(
-        "{} points, {runs} runs, in {hits} of which the daemon ended at the point: 0 differences",
-        reached.len()
+        "{} points, {} runs, in {} of which the daemon ended at the point: 0 differences",
+        named.len(),
+        done.len(),
+        done.iter().filter(is_hit).count()
     ))
 }
 

@@ -31,6 +31,9 @@ use world::World;
 pub struct Arguments {
     #[command(subcommand)]
     mode: Mode,
+    /// So many runs at the same time: each waits more than it works.
+    #[arg(long, value_name = "N", default_value_t = 4, global = true)]
+    lanes: usize,
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +132,9 @@ impl Seeds {
 
 /// Breaks the program, and says what came of it.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(arguments.lanes)
+        .build_global()?;
     if let Mode::Determinism { seeds } = &arguments.mode {
         let (_, plain) = world::programs()?;
         return report("determinism", || {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use acceptance::daemon;
 use anyhow::{Context, Result, ensure};
 use jiff::ToSpan;
+use rayon::prelude::*;
 
 use super::kill::tail;
 use super::run::{Arms, Run, SOON, Waited};
@@ -19,20 +20,23 @@ const CHANGES: usize = 4;
 
 /// Runs so many histories.
 pub fn all(world: &World, seeds: std::ops::Range<u64>) -> Result<String> {
-    let (mut good, mut told) = (0, 0);
-    for seed in seeds.clone() {
-        let history = 400_000 + seed;
-        let mut run = Run::set(world, Script::of(history, CHANGES + 1)?)?;
-        let done = once(&mut run);
-        let (taken, tellings) = done.with_context(|| {
-            format!(
-                "seed {seed}, history {history}; the daemon said last:\n{}",
-                tail(&run.words())
-            )
-        })?;
-        good += taken;
-        told += tellings;
-    }
+    let done: Vec<(u64, i64)> = seeds
+        .clone()
+        .into_par_iter()
+        .map(|seed| {
+            let history = 400_000 + seed;
+            let mut run = Run::set(world, Script::of(history, CHANGES + 1)?)?;
+            let done = once(&mut run);
+            done.with_context(|| {
+                format!(
+                    "seed {seed}, history {history}; the daemon said last:\n{}",
+                    tail(&run.words())
+                )
+            })
+        })
+        .collect::<Result<_>>()?;
+    let good: u64 = done.iter().map(|(taken, _)| taken).sum();
+    let told: i64 = done.iter().map(|(_, tellings)| tellings).sum();
     let changes = CHANGES as u64 * (seeds.end - seeds.start);
     Ok(format!(
         "{changes} changes of policy, {good} of them good, {told} tellings for them: as the reference has it"

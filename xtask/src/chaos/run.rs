@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
             http_port: peer::free_port()?,
             mesh: [peer::free_port()?, peer::free_port()?, peer::free_port()?],
         };
-        let broker = world.broker.borrow();
+        let broker = world.broker();
         let config = CONFIG
             .replace("@STORE@", &run.store.to_string_lossy())
             .replace("@WORKERS@", &run.script.workers.to_string())
@@ -490,7 +490,7 @@ impl Drop for Run<'_> {
         let names = self.topics();
         let names: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
         // They only cost room on a broker that ends soon.
-        let _ = self.world.broker.borrow().delete(&names);
+        let _ = self.world.broker().delete(&names);
     }
 }
 

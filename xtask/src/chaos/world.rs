@@ -1,9 +1,10 @@
 //! What all runs share: the programs, one broker, one mail server.
 
-use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use acceptance::kafka::KafkaBroker;
@@ -20,13 +21,12 @@ pub struct World {
     pub armed: PathBuf,
     /// As it is shipped, but for optimisation.
     pub plain: PathBuf,
-    /// The broker of all runs, each of which has a prefix of its own.
-    pub broker: RefCell<KafkaBroker>,
+    broker: RwLock<KafkaBroker>,
     /// The mail server of all runs, each of which has recipients of its own.
     pub mail: SmtpPeer,
-    received: RefCell<Vec<Received>>,
-    producer: RefCell<Option<BaseProducer>>,
-    runs: Cell<u32>,
+    received: Mutex<Vec<Received>>,
+    producer: Mutex<Option<BaseProducer>>,
+    runs: AtomicU32,
 }
 
 impl World {
@@ -48,30 +48,38 @@ impl World {
         Ok(World {
             armed,
             plain,
-            broker: RefCell::new(
+            broker: RwLock::new(
                 KafkaBroker::start().map_err(|error| anyhow!("the broker {error}"))?,
             ),
             mail: SmtpPeer::start().map_err(|error| anyhow!("the mail server {error}"))?,
-            received: RefCell::default(),
-            producer: RefCell::default(),
-            runs: Cell::new(0),
+            received: Mutex::default(),
+            producer: Mutex::default(),
+            runs: AtomicU32::new(0),
         })
     }
 
     /// A number that no other run has.
     pub fn next_run(&self) -> u32 {
-        self.runs.set(self.runs.get() + 1);
-        self.runs.get()
+        self.runs.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The broker of all runs, each of which has a prefix of its own.
+    pub fn broker(&self) -> RwLockReadGuard<'_, KafkaBroker> {
+        self.broker.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To stop it, and to start it again.
+    pub fn broker_mut(&self) -> RwLockWriteGuard<'_, KafkaBroker> {
+        self.broker.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends records: topic, partition, value. They are on the broker, in order, when this returns.
     pub fn send(&self, records: &[(String, i32, &[u8])]) -> Result<()> {
-        let mut kept = self.producer.borrow_mut();
+        let mut kept = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         let producer = match kept.take() {
             Some(producer) => producer,
             None => self
-                .broker
-                .borrow()
+                .broker()
                 .client()
                 .set("acks", "all")
                 .set("enable.idempotence", "true")
@@ -93,7 +101,7 @@ impl World {
 
     /// The mails to an address, in the order of their arrival.
     pub fn mails_to(&self, address: &str) -> Result<Vec<Received>> {
-        let mut received = self.received.borrow_mut();
+        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
         let new = self.mail.received_after(received.len())?;
         received.extend(new);
         let theirs = received.iter().filter(|mail| mail.to == [address]);
