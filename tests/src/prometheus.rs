@@ -1,10 +1,9 @@
-//! A real Prometheus and a real Alertmanager for as long as a test runs: Debian's, on free ports of the loopback address.
+//! A real Prometheus for as long as a test runs: Debian's, on a free port of the loopback address.
 //!
-//! Where they are not installed the peers are `Unavailable`; `FUNDWATCH_REQUIRE_PROMETHEUS=1` makes that a failure.
+//! Where it is not installed the peer is `Unavailable`; `FUNDWATCH_REQUIRE_PROMETHEUS=1` makes that a failure.
 
 use std::fs;
 use std::io;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -122,64 +121,6 @@ fn point(pair: &Value) -> Option<(f64, f64)> {
     Some((pair[0].as_f64()?, pair[1].as_str()?.parse().ok()?))
 }
 
-/// A running Alertmanager.
-#[derive(Debug)]
-pub struct Alertmanager {
-    _process: Process,
-    port: u16,
-    _folder: TempDir,
-}
-
-impl Alertmanager {
-    /// Starts it with a configuration file.
-    pub fn start(config: &Path) -> Result<Self, StartError> {
-        available("prometheus-alertmanager")?;
-        let folder = TempDir::with_prefix("fundwatch-alertmanager-")?;
-        let port = peer::free_port()?;
-        let mut command = Command::new("prometheus-alertmanager");
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!(
-                "--storage.path={}",
-                folder.path().join("data").display()
-            ))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .arg("--cluster.listen-address=");
-        let mut process = Process::start(&command, &folder.path().join("log"))?;
-        process.wait_until(START_LIMIT, || is_ready(port))?;
-        Ok(Self {
-            _process: process,
-            port,
-            _folder: folder,
-        })
-    }
-
-    /// Its port of 127.0.0.1.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// The alerts that it has: name and receivers.
-    pub fn alerts(&self) -> io::Result<Vec<(String, Vec<String>)>> {
-        let answer = daemon::get(self.port, "/api/v2/alerts")?;
-        let alerts: Value = serde_json::from_str(&answer.body)?;
-        let name = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let alerts = alerts.as_array().cloned().unwrap_or_default();
-        Ok(alerts
-            .iter()
-            .map(|alert| {
-                let receivers = alert["receivers"].as_array().cloned().unwrap_or_default();
-                let receivers = receivers
-                    .iter()
-                    .map(|receiver| name(&receiver["name"]))
-                    .collect();
-                (name(&alert["labels"]["alertname"]), receivers)
-            })
-            .collect())
-    }
-}
-
 /// Runs a tool that comes with Prometheus; its words are in the error if it objects.
 pub fn tool(command: &mut Command) -> Result<String, StartError> {
     peer::run(command)
@@ -210,11 +151,11 @@ pub fn tool_on(command: &mut Command, text: &str) -> Result<String, StartError> 
 }
 
 /// A server that is missing would look like one that ends at once.
-fn available(program: &str) -> Result<(), StartError> {
+pub(crate) fn available(program: &str) -> Result<(), StartError> {
     peer::run(Command::new(program).arg("--version")).map(|_| ())
 }
 
-fn is_ready(port: u16) -> bool {
+pub(crate) fn is_ready(port: u16) -> bool {
     daemon::get(port, "/-/ready").is_ok_and(|answer| answer.code == 200)
 }
 

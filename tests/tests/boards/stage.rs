@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use acceptance::alertmanager::Alertmanager;
 use acceptance::binary;
 use acceptance::daemon;
 use acceptance::peer::{Process, StartError};
-use acceptance::prometheus::{Alertmanager, Prometheus, Series};
+use acceptance::prometheus::{Prometheus, Series};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
