@@ -83,4 +83,12 @@ pub const BUGS: &[Bug] = &[
         "lost-answer-is-success",
         "a mail counts as sent when the server hangs up without an answer",
     ),
+    bug(
+        "rejected-elsewhere-unheard",
+        "what another process cannot decode is not handed over",
+    ),
+    bug(
+        "hung-process-waited-for",
+        "a process that says nothing any more is waited for without end",
+    ),
 ];

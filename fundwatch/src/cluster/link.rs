@@ -26,6 +26,11 @@ const STOPS_WITHIN: Duration = Duration::from_secs(25);
 /// Between looks whether there is something to tell.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
+/// How long a read may wait.
+fn silence_max() -> Option<Duration> {
+    (!faults::planted!("hung-process-waited-for")).then_some(SILENCE_MAX)
+}
+
 /// Ends this process at once, because another one is lost: what is committed stays, and the rest is read again.
 pub fn be_lost(words: &str) -> ! {
     static LOST: Once = Once::new();
@@ -89,7 +94,7 @@ impl LeaderLinks {
             threads: Vec::new(),
         };
         for (number, stream) in streams.into_iter().enumerate() {
-            stream.set_read_timeout(Some(SILENCE_MAX))?;
+            stream.set_read_timeout(silence_max())?;
             stream.set_write_timeout(Some(SILENCE_MAX))?;
             let listener = Listener {
                 number,
@@ -226,7 +231,7 @@ pub struct FollowerLink {
 impl FollowerLink {
     /// Begins to listen to the leader, and to show that this process lives.
     pub(super) fn begin(stream: TcpStream, pace: &Arc<Pace>) -> io::Result<FollowerLink> {
-        stream.set_read_timeout(Some(SILENCE_MAX))?;
+        stream.set_read_timeout(silence_max())?;
         stream.set_write_timeout(Some(SILENCE_MAX))?;
         let asked_by = AskedBy::default();
         let heard = stream.try_clone()?;

@@ -119,7 +119,10 @@ impl WireShare {
 
 impl WireNote {
     /// As it goes to the leader.
-    pub fn of(note: Note) -> WireNote {
+    pub fn of(mut note: Note) -> WireNote {
+        if faults::planted!("rejected-elsewhere-unheard") {
+            note.rejected.clear();
+        }
         WireNote {
             partitions: note
                 .partitions

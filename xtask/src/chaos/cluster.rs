@@ -39,12 +39,22 @@ enum End {
 }
 
 /// Runs so many histories; in the first `pauses` of them a process hangs once.
-pub fn all(world: &World, seeds: std::ops::Range<u64>, pauses: u64) -> Result<String> {
+pub fn all(
+    world: &World,
+    seeds: std::ops::Range<u64>,
+    pauses: u64,
+    bug: Option<&str>,
+) -> Result<String> {
+    let arms = Arms {
+        is_plain: bug.is_none(),
+        bug: bug.map(str::to_owned),
+        ..Arms::default()
+    };
     seeds.clone().into_par_iter().try_for_each(|seed| {
         let history = 800_000 + seed;
         let mut run = Run::set(world, Script::of(history, LIVES + 1)?)?;
         let is_to_hang = seed - seeds.start < pauses;
-        let done = once(&mut run, is_to_hang);
+        let done = once(&mut run, is_to_hang, &arms);
         done.with_context(|| {
             format!(
                 "seed {seed}; the processes said last:\n{}\n{}",
@@ -61,7 +71,7 @@ pub fn all(world: &World, seeds: std::ops::Range<u64>, pauses: u64) -> Result<St
     ))
 }
 
-fn once(run: &mut Run<'_>, is_to_hang: bool) -> Result<()> {
+fn once(run: &mut Run<'_>, is_to_hang: bool, arms: &Arms) -> Result<()> {
     let mut dice = Dice::new(run.script.seed, 8);
     // Their number changes each way at least once.
     let mut counts: Vec<usize> = (0..LIVES).map(|_| dice.pick(&[1, 2, 2])).collect();
@@ -79,13 +89,13 @@ fn once(run: &mut Run<'_>, is_to_hang: bool) -> Result<()> {
                 }
             }
         };
-        live(run, &mut dice, (life, count, workers), end).with_context(|| {
+        live(run, arms, &mut dice, (life, count, workers), end).with_context(|| {
             format!("life {life}: {count} processes, {workers} workers, {end:?}")
         })?;
     }
     // At the end everything is the reference's, and nothing is new to one process alone.
     run.send(LIVES)?;
-    let mut processes = run.start_processes(&plain(), 2, dice.pick(&[1, 2]))?;
+    let mut processes = run.start_processes(arms, 2, dice.pick(&[1, 2]))?;
     ensure!(
         run.settle(&mut processes[0], SOON)? == Waited::Settled,
         "it ended without a reason"
@@ -94,7 +104,7 @@ fn once(run: &mut Run<'_>, is_to_hang: bool) -> Result<()> {
     let before = run.seen()?;
     end_all(&mut processes)?;
     run.look_after_end()?;
-    let mut alone = run.start_processes(&plain(), 1, 2)?;
+    let mut alone = run.start_processes(arms, 1, 2)?;
     ensure!(
         run.ready(&mut alone[0])? == Waited::Settled,
         "it ended without a reason"
@@ -110,15 +120,9 @@ fn once(run: &mut Run<'_>, is_to_hang: bool) -> Result<()> {
     Ok(())
 }
 
-fn plain() -> Arms {
-    Arms {
-        is_plain: true,
-        ..Arms::default()
-    }
-}
-
 fn live(
     run: &mut Run<'_>,
+    arms: &Arms,
     dice: &mut Dice,
     (life, count, workers): (usize, usize, u32),
     end: End,
@@ -128,7 +132,7 @@ fn live(
     if is_early {
         run.send(life)?;
     }
-    let mut processes = run.start_processes(&plain(), count, workers)?;
+    let mut processes = run.start_processes(arms, count, workers)?;
     if count > 1 {
         for address in run.mesh_addresses(count) {
             strange(address, dice)?;

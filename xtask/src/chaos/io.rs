@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use acceptance::binary::ID_KEY;
 use acceptance::history::History;
 use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
 use rayon::prelude::*;
 
 use super::kill::tail;
@@ -15,9 +16,10 @@ use super::run::{Arms, Run, SOON, Waited};
 use super::script::Script;
 use super::world::World;
 
-const BATCHES: usize = 3;
+/// What a run has where nothing else is asked for; each is an epoch at least.
+pub const BATCHES: usize = 3;
 /// A run makes fewer calls of one kind in any of its threads.
-const CALLS_MAX: u32 = 400;
+const CALLS_MAX: u32 = 20_000;
 /// More than a replay makes of one kind for its outputs.
 const OUTPUT_CALLS_MAX: u32 = 8;
 
@@ -73,8 +75,25 @@ const SEGMENTS_MAX: u32 = 60;
 /// Once a disk has failed, the process ends within this.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
+/// Which calls fail, each in a run of its own.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Calls {
+    /// Only each so-manieth n.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub step: u32,
+    /// At most so many n of each kind of fault.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub most: u32,
+    /// Batches that are sent in a run, each of which is an epoch at least.
+    #[arg(long, value_name = "N", default_value_t = BATCHES)]
+    pub batches: usize,
+    /// The history.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+}
+
 /// Goes through the calls of one run, each `step`-th, and at most so many of each fault; of one alone if it is named.
-pub fn all(world: &World, seed: u64, step: u32, most: u32, only: Option<&str>) -> Result<String> {
+pub fn all(world: &World, calls: Calls, only: Option<&str>) -> Result<String> {
     ensure!(
         Command::new("strace")
             .arg("--version")
@@ -86,7 +105,7 @@ pub fn all(world: &World, seed: u64, step: u32, most: u32, only: Option<&str>) -
     let mut lines: Vec<String> = FAULTS
         .into_par_iter()
         .filter(|fault| only.is_none_or(|only| only == fault.to_string()))
-        .map(|fault| one(world, seed, step, most, fault))
+        .map(|fault| one(world, calls, fault))
         .collect::<Result<_>>()?;
     if only.is_none() {
         lines.push(outputs(&world.armed, None)?);
@@ -100,14 +119,14 @@ pub fn all(world: &World, seed: u64, step: u32, most: u32, only: Option<&str>) -
 }
 
 /// Goes through the calls that one fault may meet.
-fn one(world: &World, seed: u64, step: u32, most: u32, fault: Fault) -> Result<String> {
+fn one(world: &World, calls: Calls, fault: Fault) -> Result<String> {
     let (mut count, mut ends, mut misses) = (0, 0, 0);
     // The calls are counted in each thread; after so many that nobody made there are no more.
-    for n in (1..CALLS_MAX).step_by(step as usize) {
-        if misses == 3 || count == most {
+    for n in (1..CALLS_MAX).step_by(calls.step as usize) {
+        if misses == 3 || count == calls.most {
             break;
         }
-        let felt = store(world, seed, fault, n, None)?;
+        let felt = store(world, (calls.seed, calls.batches), fault, n, None)?;
         count += 1;
         ends += u32::from(felt.ended);
         misses = if felt.failed { 0 } else { misses + 1 };
@@ -139,9 +158,15 @@ pub struct Felt {
 }
 
 /// One run with the n-th call failing.
-pub fn store(world: &World, seed: u64, fault: Fault, n: u32, bug: Option<&str>) -> Result<Felt> {
+pub fn store(
+    world: &World,
+    (seed, batches): (u64, usize),
+    fault: Fault,
+    n: u32,
+    bug: Option<&str>,
+) -> Result<Felt> {
     let history = 800_000 + seed;
-    let mut run = Run::set(world, Script::of(history, BATCHES)?)?;
+    let mut run = Run::set(world, Script::of(history, batches)?)?;
     let done = faulty(&mut run, fault, n, bug);
     done.with_context(|| {
         format!(
@@ -166,10 +191,11 @@ fn faulty(run: &mut Run<'_>, fault: Fault, n: u32, bug: Option<&str>) -> Result<
         inject_at: segments,
         ..unarmed.clone()
     };
+    let batches = run.script.batches.len();
     run.send(0)?;
     let mut daemon = run.start(&injected)?;
     let mut has_ended = false;
-    for batch in 1..=BATCHES {
+    for batch in 1..=batches {
         match run.settle(&mut daemon, SOON)? {
             Waited::Settled => {}
             Waited::Ended(0) => bail!("it ended as if all were well"),
@@ -180,7 +206,7 @@ fn faulty(run: &mut Run<'_>, fault: Fault, n: u32, bug: Option<&str>) -> Result<
                 daemon = run.start(&unarmed)?;
             }
         }
-        if batch < BATCHES {
+        if batch < batches {
             run.send(batch)?;
         }
     }

@@ -56,17 +56,11 @@ enum Mode {
     },
     /// Let the n-th fsync, write or rename fail, for every n.
     Io {
-        /// Only each so-manieth n.
-        #[arg(long, value_name = "N", default_value_t = 1)]
-        step: u32,
-        /// At most so many n of each kind of fault.
-        #[arg(long, value_name = "N", default_value_t = 1_000)]
-        most: u32,
         /// Only this fault, e.g. `write-EIO`.
         #[arg(long, value_name = "FAULT")]
         fault: Option<String>,
         #[command(flatten)]
-        seeds: Seeds,
+        calls: io::Calls,
     },
     /// Fill the disk with the store, and make room again.
     Disk {
@@ -150,14 +144,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             kill::all(&world, point.as_deref(), seeds.range())
         }),
         Mode::E2e { kills, seeds } => report("e2e", || e2e::all(&world, *kills, seeds.seed)),
-        Mode::Io {
-            step,
-            most,
-            fault,
-            seeds,
-        } => report("io", || {
-            io::all(&world, seeds.seed, *step, *most, fault.as_deref())
-        }),
+        Mode::Io { fault, calls } => report("io", || io::all(&world, *calls, fault.as_deref())),
         Mode::Disk { seeds } => report("disk", || disk::all(&world, seeds.range())),
         Mode::Determinism { .. } => Ok(()),
         Mode::Broker { restarts, seeds } => {
@@ -165,30 +152,38 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         Mode::Smtp { seeds } => report("smtp", || smtp::all(&world, seeds.range(), None)),
         Mode::Reload { seeds } => report("reload", || reload::all(&world, seeds.range())),
-        Mode::Cluster { pauses, seeds } => {
-            report("cluster", || cluster::all(&world, seeds.range(), *pauses))
-        }
+        Mode::Cluster { pauses, seeds } => report("cluster", || {
+            cluster::all(&world, seeds.range(), *pauses, None)
+        }),
         Mode::Mutants { bug } => report("mutants", || mutants::all(&world, bug.as_deref())),
         Mode::Short => short(&world),
     }
 }
 
+const CALLS_OF_SHORT: io::Calls = io::Calls {
+    step: 5,
+    most: 2,
+    batches: io::BATCHES,
+    seed: 0,
+};
+
 /// What fits into a few minutes: see docs/reliability.md.
 fn short(world: &World) -> Result<()> {
     report("kill", || kill::all(world, None, 0..1))?;
     report("e2e", || e2e::all(world, 12, 0))?;
-    report("io", || io::all(world, 0, 5, 2, None))?;
+    report("io", || io::all(world, CALLS_OF_SHORT, None))?;
     report("disk", || disk::all(world, 0..1))?;
     report("determinism", || {
         determinism::all(&world.plain, 0..10, None)
     })?;
     report("smtp", || smtp::all(world, 0..2, None))?;
     report("reload", || reload::all(world, 0..4))?;
-    report("cluster", || cluster::all(world, 0..1, 1))?;
+    report("cluster", || cluster::all(world, 0..1, 1, None))?;
     for bug in [
         "offset-before-state",
         "mail-marked-before-sent",
         "order-of-arrival",
+        "rejected-elsewhere-unheard",
     ] {
         report("mutants", || mutants::all(world, Some(bug)))?;
     }

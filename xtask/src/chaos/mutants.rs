@@ -4,7 +4,7 @@ use anyhow::{Result, bail, ensure};
 use faults::BUGS;
 
 use super::world::World;
-use super::{determinism, io, kill, smtp};
+use super::{cluster, determinism, io, kill, smtp};
 
 /// Seeds that are tried before a bug counts as unseen.
 const SEEDS: u64 = 12;
@@ -21,6 +21,8 @@ enum Trial {
     Determinism,
     /// The mail server is hostile.
     Smtp,
+    /// Several processes share the partitions, and one of them hangs.
+    Cluster,
 }
 
 fn trial(bug: &str) -> Result<Trial> {
@@ -42,6 +44,7 @@ fn trial(bug: &str) -> Result<Trial> {
         "output-in-place" => Trial::Outputs,
         "refusal-is-for-good" => Trial::Smtp,
         "lost-answer-is-success" => Trial::Smtp,
+        "rejected-elsewhere-unheard" | "hung-process-waited-for" => Trial::Cluster,
         other => bail!("nothing is known that shows `{other}`"),
     })
 }
@@ -88,6 +91,8 @@ fn proof(bug: &str) -> &'static [&'static str] {
         ],
         // The same mail came under two names.
         "message-id-of-attempt" => &["a mail that nobody sent"],
+        "rejected-elsewhere-unheard" => &["the dead letters"],
+        "hung-process-waited-for" => &["it has not ended after"],
         "disk-error-ignored" => &["a disk failed, and the daemon went on"],
         _ => &[],
     }
@@ -107,10 +112,11 @@ fn seen(world: &World, bug: &str) -> Result<Option<(u64, String)>> {
                     _ => 30 * seed + 60,
                 };
                 let n = u32::try_from(n)?;
-                io::store(world, seed, *fault, n, planted).map(drop)
+                io::store(world, (seed, io::BATCHES), *fault, n, planted).map(drop)
             }
             Trial::Outputs => io::outputs(&world.armed, planted).map(drop),
             Trial::Determinism => determinism::all(&world.armed, seed..seed + 1, planted).map(drop),
+            Trial::Cluster => cluster::all(world, seed..seed + 1, 1, planted).map(drop),
             Trial::Smtp => smtp::all(world, seed..seed + 1, planted).map(drop),
         };
         if let Err(error) = shown {
