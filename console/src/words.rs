@@ -230,6 +230,7 @@ words! {
     note_add: "记录", "Write down";
     snooze: "暂缓", "Snooze";
     snooze_until: "暂缓至", "Until";
+    snooze_latest: "至迟恢复：", "It comes back at the latest on";
     snooze_worse: "加重时恢复", "or until it gets worse";
     snooze_reason: "暂缓理由", "Reason";
     resume: "恢复办理", "Resume";
@@ -237,8 +238,8 @@ words! {
     reason: "结论与理由", "Outcome and reason";
     decide_note: "说明（必填）", "Note (needed)";
     decide_button: "提交", "Submit";
-    four_eyes_note: "达到复核金额，提交后须由他人复核。", "Over the threshold: somebody else has to approve it.";
-    no_four_eyes_note: "未达到复核金额，提交即办结。", "Below the threshold: it is in force at once.";
+    four_eyes_note: "红色预警、达到复核金额或整改中的案件：提交后须由他人复核。", "Red, over the threshold, or being mended: somebody else has to approve it.";
+    no_four_eyes_note: "未达到复核金额，也非红色预警：提交即生效。", "Below the threshold and not red: it is in force at once.";
     answer: "复核", "Approve or return";
     approve: "同意", "Approve";
     send_back: "退回", "Return";
@@ -248,6 +249,7 @@ words! {
     reopen: "重新办理", "Reopen";
     reopen_note: "重新办理的理由", "Reason";
     stage: "整改闭环", "Rectification";
+    own_mending: "整改完成由您报告，须由他人核实后办结。", "You reported it mended: somebody else has to check and close it.";
     stage_next: "进入下一步", "Next step";
     stage_note: "说明（必填）", "Note (needed)";
     letter_issue: "发出文书", "Issue a letter";
@@ -519,8 +521,8 @@ pub const fn refusal(refusal: Refusal, language: Language) -> &'static str {
         ),
         Refusal::FourEyes => pick(
             language,
-            "不能复核本人提出的意见。",
-            "Nobody approves what he proposed.",
+            "不能复核本人提出的意见，也不能核实本人报告的整改。",
+            "Nobody approves what he proposed, or checks what he reported mended.",
         ),
         Refusal::NoteMissing => pick(
             language,
@@ -536,6 +538,11 @@ pub const fn refusal(refusal: Refusal, language: Language) -> &'static str {
             language,
             "日期须晚于今天，或选择加重时恢复。",
             "The day must be later than today, or choose until it gets worse.",
+        ),
+        Refusal::SnoozeTooLong => pick(
+            language,
+            "暂缓时间过长，请选择页面所示的最迟日期或更早。",
+            "That is too long: choose the latest day that the page shows, or an earlier one.",
         ),
         Refusal::BadChoice => pick(language, "所选项无效。", "That cannot be chosen."),
         Refusal::NothingChosen => pick(language, "尚未选择。", "Nothing was chosen."),
