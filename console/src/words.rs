@@ -60,7 +60,7 @@ words! {
     enrol_help: "口令由管理员发放（第一位管理员由命令 fundwatch console token 产生），24 小时内使用一次。", "The token comes from an administrator (the first administrator's from the command fundwatch console token), and is good once within 24 hours.";
     enrol_next: "下一步", "Next";
     enrol_scan: "用身份验证器扫描，或手工输入密钥：", "Scan with an authenticator, or type the secret:";
-    enrol_rule: "密码至少 12 个字符，可用空格和汉字，不得含账号、姓名和常见密码。", "At least 12 characters, spaces and any script allowed; neither your login nor name nor what everybody tries first.";
+    enrol_rule: "密码至少 12 个字符，可用空格和汉字；不得含账号和姓名，不得是常见密码或容易猜中。", "At least 12 characters, spaces and any script allowed; neither your login nor your name, nor what is common or soon guessed.";
     enrolled: "已设置，请登录。", "Done. Log in now.";
     qr_alt: "身份验证器用的二维码", "QR code for the authenticator";
 
@@ -548,10 +548,20 @@ pub const fn refusal(refusal: Refusal, language: Language) -> &'static str {
         Refusal::NothingChosen => pick(language, "尚未选择。", "Nothing was chosen."),
         Refusal::TooManyChosen => pick(language, "一次选择过多。", "Too many were chosen at once."),
         Refusal::LoginTaken => pick(language, "账号已被使用。", "The login is taken."),
-        Refusal::WeakPassword => pick(
+        Refusal::PasswordLength => pick(
             language,
-            "密码过短或过于常见：至少 12 个字符，不含账号和姓名。",
-            "The password is too short or too common: at least 12 characters, without login and name.",
+            "密码须为 12 至 256 个字符。",
+            "The password must be of 12 to 256 characters.",
+        ),
+        Refusal::PasswordNames => pick(
+            language,
+            "密码不得含有账号或姓名。",
+            "The password must not contain your login or your name.",
+        ),
+        Refusal::PasswordCommon => pick(
+            language,
+            "密码过于常见或容易猜中：请用几个不相干的词，勿用常见密码、姓名、日期、重复字符或键盘顺序。",
+            "The password is a common one or soon guessed: take several words that have nothing to do with each other, not common passwords, names, dates, repetitions or rows of keys.",
         ),
         Refusal::PasswordsDiffer => pick(
             language,

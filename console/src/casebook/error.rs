@@ -70,8 +70,12 @@ pub enum Refusal {
     TooManyChosen,
     /// The login is taken.
     LoginTaken,
-    /// The password is too short, too long or too well known.
-    WeakPassword,
+    /// The password is too short or too long.
+    PasswordLength,
+    /// The password contains the person's login or name.
+    PasswordNames,
+    /// The password is a common one, or made of such.
+    PasswordCommon,
     /// The second password is not the first.
     PasswordsDiffer,
     /// The present password is wrong.

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::audit::{self, Kind, Verified};
 use super::queue::{self, Asker, Filter, Sort, Tab};
-use super::{Actor, Casebook, CasebookError, people};
+use super::{Actor, Casebook, CasebookError, Refusal, people};
 use crate::rights::{Regions, Role};
 
 fn casebook() -> (tempfile::TempDir, Casebook) {
@@ -281,20 +281,42 @@ fn s1_and_s2_passwords() {
     let other = long[..long.len() - 1].to_owned() + "y";
     assert!(people::verify_password(&long, &hash).0 && !people::verify_password(&other, &hash).0);
     assert_eq!(people::verify_password("x", "no hash"), (false, false));
-    for weak in [
-        "short",
-        "aaaaaaaaaaaaaaaa",
-        "password1234",
-        "my fundwatch 1",
-        "chenchenchenwei",
-        "123456789012",
+    for (weak, why) in [
+        ("short", Refusal::PasswordLength),
+        ("长长长长长长长长长长长", Refusal::PasswordLength),
+        ("Zhao.Chenwei 19", Refusal::PasswordNames),
+        ("陈晓明 屯溪 桂花 九月", Refusal::PasswordNames),
+        // Of the lists themselves, alone or together.
+        ("unbelievable", Refusal::PasswordCommon),
+        ("trustno1trustno1", Refusal::PasswordCommon),
+        ("password1234", Refusal::PasswordCommon),
+        ("P@ssw0rd2024!", Refusal::PasswordCommon),
+        ("iloveyou2024!", Refusal::PasswordCommon),
+        ("woaini1314520", Refusal::PasswordCommon),
+        ("sunshine princess", Refusal::PasswordCommon),
+        ("my fundwatch 1", Refusal::PasswordCommon),
+        ("社会保险社会保险社会保险", Refusal::PasswordCommon),
+        // Rows of keys, repetitions, sequences, dates.
+        ("1qaz2wsx3edc4rfv", Refusal::PasswordCommon),
+        ("qwertyuiop12", Refusal::PasswordCommon),
+        ("aaaaaaaaaaaaaaaa", Refusal::PasswordCommon),
+        ("123456789012", Refusal::PasswordCommon),
+        ("abcdefghijkl", Refusal::PasswordCommon),
+        ("1988-08-08 1988", Refusal::PasswordCommon),
     ] {
-        assert!(
-            people::check_password(weak, "chen", "陈").is_err(),
-            "{weak}"
-        );
+        let refused = people::check_password(weak, "chenwei", "陈晓明");
+        assert_eq!(refused, Err(why), "{weak}");
     }
-    assert!(people::check_password("桂花 开在 九月 的 屯溪", "chen", "陈").is_ok());
+    for good in [
+        "桂花 开在 九月 的 屯溪",
+        "correct horse battery",
+        "0f3a9b1c2d4e5f60718293a4b5c6d7e8",
+    ] {
+        assert_eq!(people::check_password(good, "chen", "陈"), Ok(()), "{good}");
+    }
+    // However long it is.
+    let long = "aB3$".repeat(64);
+    assert!(people::check_password(&long, "chen", "陈").is_err());
 }
 
 /// The queue at 100,000 cases. Not a benchmark: far above what it takes (docs/benchmarks.md), and far below what would be
