@@ -9,6 +9,7 @@
 //! office = "黄山市社会保险基金监督办公室"  # in whose name letters go out; default: the pool's 社会保险基金监督机构
 //! second_factor = true                 # off: passwords alone
 //! four_eyes_from = "100000.00"         # yuan: from here on somebody else approves
+//! snooze_business_days_max = 20         # no case is put aside for longer
 //! idle_minutes = 30
 //! session_hours = 10
 //! reveals_per_hour = 50
@@ -42,6 +43,8 @@ pub struct ConsoleConfig {
     pub second_factor: bool,
     /// From this amount on somebody else approves a decision.
     pub four_eyes_from: Money,
+    /// Business days that a case may be put aside for.
+    pub snooze_business_days_max: u32,
     /// A session ends without a request for so long.
     pub idle_minutes: u32,
     /// A session ends after so long.
@@ -62,6 +65,7 @@ impl Default for ConsoleConfig {
             office: None,
             second_factor: true,
             four_eyes_from: Money::from_yuan(100_000),
+            snooze_business_days_max: 20,
             idle_minutes: 30,
             session_hours: 10,
             reveals_per_hour: 50,
@@ -93,17 +97,22 @@ impl ConsoleConfig {
                 "console.public_url: behind a proxy with TLS it begins with `https://`".to_owned(),
             );
         }
-        for (key, is_bad) in [
-            ("idle_minutes", !(1..=480).contains(&self.idle_minutes)),
-            ("session_hours", !(1..=24).contains(&self.session_hours)),
-            ("reveals_per_hour", self.reveals_per_hour > 1_000),
+        for (key, value, range) in [
             (
-                "export_rows_max",
-                !(1..=100_000).contains(&self.export_rows_max),
+                "snooze_business_days_max",
+                self.snooze_business_days_max,
+                1..=250,
             ),
+            ("idle_minutes", self.idle_minutes, 1..=480),
+            ("session_hours", self.session_hours, 1..=24),
+            ("reveals_per_hour", self.reveals_per_hour, 0..=1_000),
+            ("export_rows_max", self.export_rows_max, 1..=100_000),
         ] {
-            if is_bad {
-                faults.push(format!("console.{key}: out of range"));
+            if !range.contains(&value) {
+                let (least, most) = (range.start(), range.end());
+                faults.push(format!(
+                    "console.{key}: {value} is not from {least} to {most}"
+                ));
             }
         }
     }
@@ -171,7 +180,14 @@ mod tests {
                 "public_url = \"ftp://fund.example.org\"",
                 "console.public_url",
             ),
-            ("idle_minutes = 0", "console.idle_minutes"),
+            (
+                "idle_minutes = 0",
+                "console.idle_minutes: 0 is not from 1 to 480",
+            ),
+            (
+                "snooze_business_days_max = 251",
+                "console.snooze_business_days_max: 251 is not from 1 to 250",
+            ),
         ] {
             assert!(
                 faults(text)[0].starts_with(key),

@@ -60,7 +60,7 @@ words! {
     enrol_help: "口令由管理员发放（第一位管理员由命令 fundwatch console token 产生），24 小时内使用一次。", "The token comes from an administrator (the first administrator's from the command fundwatch console token), and is good once within 24 hours.";
     enrol_next: "下一步", "Next";
     enrol_scan: "用身份验证器扫描，或手工输入密钥：", "Scan with an authenticator, or type the secret:";
-    enrol_rule: "密码至少 12 个字符，可用空格和汉字，不得含账号、姓名和常见密码。", "At least 12 characters, spaces and any script allowed; neither your login nor name nor what everybody tries first.";
+    enrol_rule: "密码至少 12 个字符，可用空格和汉字；不得含账号和姓名，不得是常见密码或容易猜中。", "At least 12 characters, spaces and any script allowed; neither your login nor your name, nor what is common or soon guessed.";
     enrolled: "已设置，请登录。", "Done. Log in now.";
     qr_alt: "身份验证器用的二维码", "QR code for the authenticator";
 
@@ -230,6 +230,7 @@ words! {
     note_add: "记录", "Write down";
     snooze: "暂缓", "Snooze";
     snooze_until: "暂缓至", "Until";
+    snooze_latest: "至迟恢复：", "It comes back at the latest on";
     snooze_worse: "加重时恢复", "or until it gets worse";
     snooze_reason: "暂缓理由", "Reason";
     resume: "恢复办理", "Resume";
@@ -237,8 +238,8 @@ words! {
     reason: "结论与理由", "Outcome and reason";
     decide_note: "说明（必填）", "Note (needed)";
     decide_button: "提交", "Submit";
-    four_eyes_note: "达到复核金额，提交后须由他人复核。", "Over the threshold: somebody else has to approve it.";
-    no_four_eyes_note: "未达到复核金额，提交即办结。", "Below the threshold: it is in force at once.";
+    four_eyes_note: "红色预警、达到复核金额或整改中的案件：提交后须由他人复核。", "Red, over the threshold, or being mended: somebody else has to approve it.";
+    no_four_eyes_note: "未达到复核金额，也非红色预警：提交即生效。", "Below the threshold and not red: it is in force at once.";
     answer: "复核", "Approve or return";
     approve: "同意", "Approve";
     send_back: "退回", "Return";
@@ -248,6 +249,7 @@ words! {
     reopen: "重新办理", "Reopen";
     reopen_note: "重新办理的理由", "Reason";
     stage: "整改闭环", "Rectification";
+    own_mending: "整改完成由您报告，须由他人核实后办结。", "You reported it mended: somebody else has to check and close it.";
     stage_next: "进入下一步", "Next step";
     stage_note: "说明（必填）", "Note (needed)";
     letter_issue: "发出文书", "Issue a letter";
@@ -519,8 +521,8 @@ pub const fn refusal(refusal: Refusal, language: Language) -> &'static str {
         ),
         Refusal::FourEyes => pick(
             language,
-            "不能复核本人提出的意见。",
-            "Nobody approves what he proposed.",
+            "不能复核本人提出的意见，也不能核实本人报告的整改。",
+            "Nobody approves what he proposed, or checks what he reported mended.",
         ),
         Refusal::NoteMissing => pick(
             language,
@@ -537,14 +539,29 @@ pub const fn refusal(refusal: Refusal, language: Language) -> &'static str {
             "日期须晚于今天，或选择加重时恢复。",
             "The day must be later than today, or choose until it gets worse.",
         ),
+        Refusal::SnoozeTooLong => pick(
+            language,
+            "暂缓时间过长，请选择页面所示的最迟日期或更早。",
+            "That is too long: choose the latest day that the page shows, or an earlier one.",
+        ),
         Refusal::BadChoice => pick(language, "所选项无效。", "That cannot be chosen."),
         Refusal::NothingChosen => pick(language, "尚未选择。", "Nothing was chosen."),
         Refusal::TooManyChosen => pick(language, "一次选择过多。", "Too many were chosen at once."),
         Refusal::LoginTaken => pick(language, "账号已被使用。", "The login is taken."),
-        Refusal::WeakPassword => pick(
+        Refusal::PasswordLength => pick(
             language,
-            "密码过短或过于常见：至少 12 个字符，不含账号和姓名。",
-            "The password is too short or too common: at least 12 characters, without login and name.",
+            "密码须为 12 至 256 个字符。",
+            "The password must be of 12 to 256 characters.",
+        ),
+        Refusal::PasswordNames => pick(
+            language,
+            "密码不得含有账号或姓名。",
+            "The password must not contain your login or your name.",
+        ),
+        Refusal::PasswordCommon => pick(
+            language,
+            "密码过于常见或容易猜中：请用几个不相干的词，勿用常见密码、姓名、日期、重复字符或键盘顺序。",
+            "The password is a common one or soon guessed: take several words that have nothing to do with each other, not common passwords, names, dates, repetitions or rows of keys.",
         ),
         Refusal::PasswordsDiffer => pick(
             language,

@@ -161,6 +161,8 @@ pub struct Case {
     pub assignee: Option<i64>,
     pub assignee_name: Option<String>,
     pub proposer: Option<i64>,
+    pub mended_by: Option<i64>,
+    pub closed_by: Option<i64>,
     pub snoozed_until: Option<BusinessDate>,
     pub snooze_worse: bool,
     pub fresh: bool,
@@ -209,7 +211,7 @@ impl Case {
                 "UPDATE cases SET region = ?2, standing = ?3, severity = ?4, weight_fen = ?5, revision = ?6, news = ?7,
                      last_told = ?8, due = ?9, state = ?10, stage = ?11, assignee = ?12, proposer = ?13,
                      snoozed_until = ?14, snooze_worse = ?15, fresh = ?16, overdue = ?17, rank = ?18, version = ?19,
-                     number_match = ?20
+                     number_match = ?20, mended_by = ?21, closed_by = ?22
                  WHERE n = ?1",
             )?
             .execute(params![
@@ -233,6 +235,8 @@ impl Case {
                 self.rank(),
                 self.version,
                 self.number_match,
+                self.mended_by,
+                self.closed_by,
             ])?;
         step(transaction, self, actor, at, kind, note)?;
         if let Some(actor) = actor {
@@ -292,6 +296,14 @@ pub fn case(
     find(connection, alert)?
         .filter(|case| regions.cover(&case.region))
         .ok_or(CasebookError::Missing)
+}
+
+/// The region of an alert's case, whoever asks: for the audit trail alone.
+///
+/// # Errors
+/// It cannot be read.
+pub fn region_of(connection: &Connection, alert: &str) -> Result<Option<String>, CasebookError> {
+    Ok(find(connection, alert)?.map(|case| case.region))
 }
 
 /// The case of an alert, whoever asks.
@@ -398,7 +410,10 @@ pub fn assign(
         (CaseState::Working, None) => CaseState::Pending,
         (state, _) => state,
     };
-    case.snoozed_until = None;
+    if case.state != CaseState::Snoozed {
+        case.snoozed_until = None;
+        case.snooze_worse = false;
+    }
     let (kind, note) = match &name {
         Some(name) => ("assigned", name.as_str()),
         None => ("released", ""),
@@ -422,10 +437,20 @@ pub fn note(
     case.save(transaction, Some(actor), actor.at, "noted", &checked(text)?)
 }
 
-/// Puts a case aside until a day, or until its alert gets worse, or both.
+/// How long a case may be put aside: after today, and no later than a day that the configuration leads to.
+#[derive(Clone, Copy, Debug)]
+pub struct SnoozeWithin {
+    /// The present day.
+    pub today: BusinessDate,
+    /// The last day that may be named.
+    pub latest: BusinessDate,
+}
+
+/// Puts a case aside until a day, or until its alert gets worse, or both. Without a day it comes back on the last one
+/// that may be named, worse or not.
 ///
 /// # Errors
-/// See [`claim`]; the day is not later than today.
+/// See [`claim`]; the day is not later than today, or later than may be named.
 pub fn snooze(
     transaction: &Transaction<'_>,
     actor: &Actor,
@@ -433,21 +458,23 @@ pub fn snooze(
     until: Option<BusinessDate>,
     until_worse: bool,
     reason: &str,
-    today: BusinessDate,
+    within: SnoozeWithin,
 ) -> Result<(), CasebookError> {
     let mut case = claim(transaction, actor, case)?;
     if !matches!(case.state, CaseState::Pending | CaseState::Working) || case.stage.is_some() {
         return Err(Refusal::WrongState.into());
     }
-    let is_bad = until.is_some_and(|until| until <= today) || (until.is_none() && !until_worse);
-    if is_bad {
-        return Err(Refusal::BadDay.into());
+    let until = until.or(until_worse.then_some(within.latest));
+    let until = until
+        .filter(|until| *until > within.today)
+        .ok_or(Refusal::BadDay)?;
+    if until > within.latest {
+        return Err(Refusal::SnoozeTooLong.into());
     }
     let reason = checked(reason)?;
     case.state = CaseState::Snoozed;
-    case.snoozed_until = until;
+    case.snoozed_until = Some(until);
     case.snooze_worse = until_worse;
-    let until = until.map_or("—".to_owned(), |day| day.to_string());
     let note = format!("{until} · {reason}");
     case.save(transaction, Some(actor), actor.at, "snoozed", &note)
 }
@@ -487,10 +514,11 @@ impl Case {
     }
 }
 
-/// Goes one step on in the mending of the fault; after the last the case is closed.
+/// Goes one step on in the mending of the fault; with the last, which is somebody's who did not report it mended, the
+/// case is closed.
 ///
 /// # Errors
-/// See [`claim`]; there is nothing to mend, or the letter is not issued.
+/// See [`claim`]; there is nothing to mend, the letter is not issued, or the person reported it mended.
 pub fn advance(
     transaction: &Transaction<'_>,
     actor: &Actor,
@@ -504,9 +532,16 @@ pub fn advance(
         .stage
         .filter(|stage| is_moving && *stage != Stage::ToIssue);
     let stage = stage.ok_or(Refusal::WrongState)?;
+    let who = actor.n()?;
+    if stage == Stage::Rectified && case.mended_by == Some(who) {
+        return Err(Refusal::FourEyes.into());
+    }
     let text = checked(text)?;
     let today = desk.day(actor.at);
     case.stage = stage.next();
+    if case.stage == Some(Stage::Rectified) {
+        case.mended_by = Some(who);
+    }
     match case.stage {
         Some(stage) => {
             let due = desk.business_days_after(today, stage.business_days());
@@ -514,6 +549,7 @@ pub fn advance(
         }
         None => {
             case.state = CaseState::Closed;
+            case.closed_by = Some(who);
             case.due_on(None, today);
         }
     }
@@ -545,7 +581,8 @@ pub(super) fn checked(text: &str) -> Result<String, CasebookError> {
 
 pub(super) const COLUMNS: &str = "c.n, c.alert, c.detector, c.subject, c.subject_key, c.region, c.period, c.item, c.standing, c.severity,
      c.weight_fen, c.revision, c.news, c.first_told, c.last_told, c.due, c.state, c.stage, c.assignee, p.name,
-     c.proposer, c.snoozed_until, c.snooze_worse, c.fresh, c.overdue, c.version, c.number_match";
+     c.proposer, c.snoozed_until, c.snooze_worse, c.fresh, c.overdue, c.version, c.number_match, c.mended_by,
+     c.closed_by";
 pub(super) const TABLES: &str = "cases c LEFT JOIN people p ON p.n = c.assignee";
 
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Case> {
@@ -585,6 +622,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Case> {
         overdue: row.get(24)?,
         version: row.get(25)?,
         number_match: row.get(26)?,
+        mended_by: row.get(27)?,
+        closed_by: row.get(28)?,
     })
 }
 

@@ -1,9 +1,10 @@
-//! Decisions: an outcome with its reason and a note, proposed by one and, over the threshold or in bulk, approved by
-//! another. The database itself refuses an approver who proposed.
+//! Decisions: an outcome with its reason and a note, proposed by one and, over the threshold, on what is red or in bulk,
+//! approved by another. The database itself refuses an approver who proposed.
 
 use std::collections::BTreeMap;
 
 use alerting::sqlite::meta;
+use domain::Severity;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -48,6 +49,18 @@ pub enum Settled {
     ToMend,
 }
 
+/// Whether a decision on a case, by itself, needs the eyes of somebody else: by its amount, its severity, or because it
+/// would end the mending of a fault that was decided on.
+///
+/// # Errors
+/// The threshold cannot be read.
+pub fn needs_two(connection: &Connection, case: &Case) -> Result<bool, CasebookError> {
+    let threshold: i64 = meta(connection, "four_eyes_from_fen")?
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
+    Ok(case.weight_fen >= threshold || case.severity == Severity::Red || case.stage.is_some())
+}
+
 /// Decides on a case, or proposes to.
 ///
 /// # Errors
@@ -68,10 +81,7 @@ pub fn propose(
     let codes = Codes::of_program();
     let (outcome, reason) = codes.choice(reason).ok_or(Refusal::BadChoice)?;
     let note = checked(note)?;
-    let threshold: i64 = meta(transaction, "four_eyes_from_fen")?
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0);
-    let waits = bulk || case.weight_fen >= threshold;
+    let waits = bulk || needs_two(transaction, &case)?;
     let proposer = actor.n()?;
     if !waits {
         supersede(transaction, case.n, "in-force", actor.at)?;
@@ -108,6 +118,7 @@ pub fn propose(
         return Ok(Settled::Waits);
     }
     let settled = settle(&mut case, reason.rectify, actor.at, desk);
+    case.closed_by = (settled == Settled::Closed).then_some(proposer);
     case.assignee = case.assignee.or(Some(proposer));
     case.save(transaction, Some(actor), actor.at, "decided", &said)?;
     Ok(settled)
@@ -170,6 +181,7 @@ pub fn answer(
         return Ok(Settled::Waits);
     }
     let settled = settle(&mut case, rectify, actor.at, desk);
+    case.closed_by = (settled == Settled::Closed).then_some(approver);
     case.save(transaction, Some(actor), actor.at, "approved", &note)?;
     Ok(settled)
 }
@@ -192,6 +204,8 @@ pub fn reopen(
     supersede(transaction, case.n, "in-force", actor.at)?;
     case.state = CaseState::Working;
     case.stage = None;
+    case.mended_by = None;
+    case.closed_by = None;
     case.assignee = Some(actor.n()?);
     case.save(transaction, Some(actor), actor.at, "reopened", &note)
 }
@@ -199,6 +213,7 @@ pub fn reopen(
 fn settle(case: &mut Case, rectify: bool, at: Timestamp, desk: &Desk) -> Settled {
     let today = desk.day(at);
     case.fresh = false;
+    case.mended_by = None;
     if rectify {
         case.state = CaseState::Working;
         case.stage = Some(Stage::ToIssue);

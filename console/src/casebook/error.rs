@@ -52,7 +52,7 @@ pub enum CasebookError {
 pub enum Refusal {
     /// The state of the case does not allow it.
     WrongState,
-    /// Nobody approves what he proposed.
+    /// Nobody approves what he proposed, or checks what he reported mended.
     FourEyes,
     /// A note is needed.
     NoteMissing,
@@ -60,6 +60,8 @@ pub enum Refusal {
     ReasonMissing,
     /// The day is not in the future, or is none.
     BadDay,
+    /// The day is later than a case may be put aside until.
+    SnoozeTooLong,
     /// No such code, person, region or kind.
     BadChoice,
     /// Nothing was chosen.
@@ -68,8 +70,12 @@ pub enum Refusal {
     TooManyChosen,
     /// The login is taken.
     LoginTaken,
-    /// The password is too short, too long or too well known.
-    WeakPassword,
+    /// The password is too short or too long.
+    PasswordLength,
+    /// The password contains the person's login or name.
+    PasswordNames,
+    /// The password is a common one, or made of such.
+    PasswordCommon,
     /// The second password is not the first.
     PasswordsDiffer,
     /// The present password is wrong.

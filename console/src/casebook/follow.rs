@@ -135,7 +135,7 @@ fn apply(
 ) -> Result<(), CasebookError> {
     let alert = &telling.alert;
     let standing = Standing::of(alert, telling.kind == EventKind::Withdrawn);
-    // What is no money adds to no sum, and asks for no second pair of eyes.
+    // What is no money adds to no sum; a second pair of eyes it needs by its severity alone.
     let weight_fen = if cases::is_of_money(&alert.detector) {
         i64::try_from(alert.weight().fen()).unwrap_or(i64::MAX)
     } else {
@@ -169,6 +169,8 @@ fn apply(
             assignee: None,
             assignee_name: None,
             proposer: None,
+            mended_by: None,
+            closed_by: None,
             snoozed_until: None,
             snooze_worse: false,
             fresh: false,

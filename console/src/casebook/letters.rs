@@ -184,6 +184,17 @@ pub fn letter(connection: &Connection, n: i64, regions: &Regions) -> Result<Lett
     Ok(letter)
 }
 
+/// The region of a letter's case, whoever asks: for the audit trail alone.
+///
+/// # Errors
+/// It cannot be read.
+pub fn region_of(connection: &Connection, n: i64) -> Result<Option<String>, CasebookError> {
+    let mut select = connection.prepare_cached(
+        "SELECT c.region FROM letters l JOIN cases c ON c.n = l.\"case\" WHERE l.n = ?1",
+    )?;
+    Ok(select.query_row([n], |row| row.get(0)).optional()?)
+}
+
 const COLUMNS: &str =
     "l.n, c.alert, l.kind, l.year, l.serial, l.html, l.hash, p.name, l.issued_at, l.due
      FROM letters l JOIN cases c ON c.n = l.\"case\" JOIN people p ON p.n = l.issuer";

@@ -32,7 +32,10 @@ use crate::rights::Person;
 /// Reads at one time; the others wait.
 const READERS: usize = 4;
 /// Each step is applied once; a step is never edited, only followed.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("schema.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("schema.sql")),
+    M::up(include_str!("second_eyes.sql")),
+];
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 

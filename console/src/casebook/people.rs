@@ -21,20 +21,15 @@ const LANES: u32 = 1;
 /// Characters of a password.
 const PASSWORD_MIN: usize = 12;
 const PASSWORD_MAX: usize = 256;
-/// Different characters in it at least.
-const PASSWORD_DIFFERENT_MIN: usize = 5;
-/// What everybody tries first.
-const PASSWORD_PARTS_REFUSED: [&str; 10] = [
-    "password",
+/// What comes to mind here first, besides what the list of common passwords has.
+const WORDS_OF_THE_PLACE: [&str; 7] = [
     "fundwatch",
-    "12345678",
-    "87654321",
-    "qwertyui",
-    "asdfghjk",
-    "letmein",
-    "iloveyou",
-    "admin123",
-    "welcome1",
+    "shebao",
+    "shehuibaoxian",
+    "jijin",
+    "社保",
+    "社会保险",
+    "基金",
 ];
 /// How long a token to enrol with is good.
 pub const TOKEN_HOURS: i64 = 24;
@@ -136,27 +131,33 @@ fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
 }
 
-/// Whether a password will do: long, of several characters, and not what everybody tries first.
+/// Whether a password will do: long enough, without login and name, and not what is guessed soon: tens of thousands of
+/// common passwords, words and names, alone or together, with letters replaced, repeated, in rows of keys, as dates.
 ///
 /// # Errors
-/// [`Refusal::WeakPassword`].
+/// [`Refusal::PasswordLength`], [`Refusal::PasswordNames`], [`Refusal::PasswordCommon`].
 pub fn check_password(password: &str, login: &str, name: &str) -> Result<(), Refusal> {
-    let length = password.chars().count();
+    if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&password.chars().count()) {
+        return Err(Refusal::PasswordLength);
+    }
     let lower = password.to_lowercase();
-    let mut different: Vec<char> = password.chars().collect();
-    different.sort_unstable();
-    different.dedup();
-    let names = [login.to_lowercase(), name.to_lowercase()];
-    let contains_name = names
+    let of_person = [login.to_lowercase(), name.to_lowercase()];
+    let contains_name = of_person
         .iter()
         .any(|name| name.chars().count() >= 3 && lower.contains(name.as_str()));
-    let is_good = (PASSWORD_MIN..=PASSWORD_MAX).contains(&length)
-        && different.len() >= PASSWORD_DIFFERENT_MIN
-        && !PASSWORD_PARTS_REFUSED
-            .iter()
-            .any(|part| lower.contains(part))
-        && !contains_name;
-    is_good.then_some(()).ok_or(Refusal::WeakPassword)
+    if contains_name {
+        return Err(Refusal::PasswordNames);
+    }
+    let known: Vec<&str> = of_person
+        .iter()
+        .map(String::as_str)
+        .chain(WORDS_OF_THE_PLACE)
+        .collect();
+    // Ten thousand million guesses at least.
+    if zxcvbn::zxcvbn(password, &known).score() < zxcvbn::Score::Four {
+        return Err(Refusal::PasswordCommon);
+    }
+    Ok(())
 }
 
 /// A new secret for the second factor, in base32.

@@ -28,7 +28,7 @@ pub enum Tab {
     Mine,
     /// Nobody's.
     Unassigned,
-    /// What waits for an approval that I may give.
+    /// What waits for somebody else's eyes than those of whoever proposed it, or reported it mended.
     Approval,
     /// What should have been done before today.
     Overdue,
@@ -187,7 +187,7 @@ pub fn counts(connection: &Connection, asker: &Asker) -> Result<Counts, Casebook
     let place = covered(&asker.regions, &mut values);
     let mut select = connection.prepare_cached(&format!(
         "SELECT count(*), count(*) FILTER (WHERE c.assignee = ?1), count(*) FILTER (WHERE c.assignee IS NULL),
-             count(*) FILTER (WHERE c.state = 'review' AND c.proposer <> ?1), count(*) FILTER (WHERE c.overdue = 1)
+             count(*) FILTER (WHERE c.awaits <> ?1), count(*) FILTER (WHERE c.overdue = 1)
          FROM cases c INDEXED BY cases_in_order WHERE c.active = 1{place}"
     ))?;
     Ok(select.query_row(params_from_iter(values), |row| {
@@ -280,7 +280,7 @@ fn condition(asker: &Asker, filter: &Filter) -> (String, Vec<Value>) {
         Tab::All => "c.active = 1",
         Tab::Mine => "c.active = 1 AND c.assignee = ?1",
         Tab::Unassigned => "c.active = 1 AND c.assignee IS NULL",
-        Tab::Approval => "c.active = 1 AND c.state = 'review' AND c.proposer <> ?1",
+        Tab::Approval => "c.active = 1 AND c.awaits <> ?1",
         Tab::Overdue => "c.active = 1 AND c.overdue = 1",
         Tab::Closed => "c.active = 0",
     });

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::audit::{self, Kind, Verified};
 use super::queue::{self, Asker, Filter, Sort, Tab};
-use super::{Actor, Casebook, CasebookError, people};
+use super::{Actor, Casebook, CasebookError, Refusal, people};
 use crate::rights::{Regions, Role};
 
 fn casebook() -> (tempfile::TempDir, Casebook) {
@@ -67,6 +67,20 @@ fn the_database_insists_on_four_eyes() {
              bulk, revision, severity, weight_fen, state)
          VALUES (1, 'o', 'r', 'v', 'hit', 0, 'n', 1, 0, 1, 1, 2, 1, 'in-force')";
     assert!(refused(&casebook, bulk).contains("four eyes"));
+    // What is red, by the decision or by its case, whatever its amount; and whatever is being mended.
+    for (case, severity) in [
+        ("severity = 2", 3),
+        ("severity = 3", 0),
+        ("severity = 2, stage = 'issued'", 2),
+    ] {
+        let alone = format!(
+            "UPDATE cases SET {case};
+             INSERT INTO decisions (\"case\", outcome, reason, codes, verdict, rectify, note, proposer, proposed_at, bulk,
+                 revision, severity, weight_fen, state)
+             VALUES (1, 'o', 'r', 'v', 'hit', 0, 'n', 1, 0, 0, 1, {severity}, 1, 'in-force')"
+        );
+        assert!(refused(&casebook, alone.leak()).contains("four eyes"));
+    }
     casebook
         .write_blocking(|transaction| Ok(transaction.execute_batch(PROPOSED)?))
         .unwrap();
@@ -81,6 +95,7 @@ fn the_database_insists_on_four_eyes() {
         "UPDATE decisions SET proposer = 2",
         "UPDATE decisions SET note = 'another', state = 'in-force', approver = 2",
         "UPDATE decisions SET weight_fen = 1",
+        "UPDATE decisions SET severity = 0",
     ] {
         assert!(refused(&casebook, sql).contains("never changed"), "{sql}");
     }
@@ -94,6 +109,90 @@ fn the_database_insists_on_four_eyes() {
         })
         .unwrap();
     assert!(refused(&casebook, "UPDATE decisions SET answer = 'x'").contains("never changed"));
+}
+
+#[test]
+fn the_database_insists_on_two_in_the_mending_of_a_fault() {
+    let (_folder, casebook) = casebook();
+    seeded(&casebook);
+    casebook
+        .write_blocking(|transaction| {
+            transaction.execute_batch(PROPOSED)?;
+            Ok(transaction.execute_batch(
+                "UPDATE decisions SET state = 'in-force', approver = 2; UPDATE cases SET stage = 'verified'",
+            )?)
+        })
+        .unwrap();
+    // Not before it was reported mended, and not by nobody.
+    for sql in [
+        "UPDATE cases SET state = 'closed', stage = NULL, closed_by = 2",
+        "UPDATE cases SET stage = NULL, state = 'closed'",
+        "UPDATE cases SET stage = 'rectified'",
+    ] {
+        let said = refused(&casebook, sql);
+        assert!(
+            said.contains("four eyes") || said.contains("somebody"),
+            "{said}"
+        );
+    }
+    let mended = "UPDATE cases SET stage = 'rectified', mended_by = 1";
+    casebook
+        .write_blocking(|transaction| Ok(transaction.execute_batch(mended)?))
+        .unwrap();
+    for (sql, why) in [
+        (
+            "UPDATE cases SET state = 'closed', stage = NULL",
+            "four eyes",
+        ),
+        (
+            "UPDATE cases SET state = 'closed', stage = NULL, closed_by = 1",
+            "four eyes",
+        ),
+        ("UPDATE cases SET mended_by = 2", "by the same"),
+        ("UPDATE cases SET state = 'snoozed'", "until a day"),
+    ] {
+        assert!(refused(&casebook, sql).contains(why), "{sql}");
+    }
+    casebook
+        .write_blocking(|transaction| {
+            Ok(transaction
+                .execute_batch("UPDATE cases SET state = 'closed', stage = NULL, closed_by = 2")?)
+        })
+        .unwrap();
+}
+
+/// What an earlier version wrote is brought under the rules of this one.
+#[test]
+fn a_casebook_of_the_first_version_is_migrated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("console.sqlite");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("schema.sql")).unwrap();
+    old.execute_batch(
+        "PRAGMA user_version = 1;
+         INSERT INTO people (login, name, role, regions, since) VALUES ('li', 'li', 'supervisor', '*', 0);
+         INSERT INTO cases (alert, detector, subject, subject_key, region, standing, severity, weight_fen, revision,
+             news, first_told, last_told, state, stage, snooze_worse, rank)
+         VALUES ('A', 'arrears', 'S', 'K', '341002', 'open', 2, 1, 1, 'raised', 0, 0, 'working', 'rectified', 0, 6),
+             ('B', 'arrears', 'S', 'K', '341002', 'open', 2, 1, 1, 'raised', 0, 0, 'snoozed', NULL, 1, 6);
+         INSERT INTO steps (\"case\", version, at, person, kind, note)
+         VALUES (1, 1, 0, 1, 'rectified', 'n'), (2, 1, 1711929600000, 1, 'snoozed', 'n')",
+    )
+    .unwrap();
+    drop(old);
+    let casebook = Casebook::open(&path, Money::from_yuan(100_000)).unwrap();
+    let found = casebook.read_blocking(|connection| {
+        let mut select =
+            connection.prepare("SELECT mended_by, awaits, snoozed_until FROM cases ORDER BY n")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<Result<Vec<(Option<i64>, Option<i64>, Option<String>)>, _>>()?)
+    });
+    // Put aside on 2024-04-01.
+    let expected = [
+        (Some(1), Some(1), None),
+        (None, None, Some("2024-04-29".to_owned())),
+    ];
+    assert_eq!(found.unwrap(), expected);
 }
 
 /// S33: rows are appended, and nothing else; whoever changes the file all the same is found.
@@ -182,20 +281,42 @@ fn s1_and_s2_passwords() {
     let other = long[..long.len() - 1].to_owned() + "y";
     assert!(people::verify_password(&long, &hash).0 && !people::verify_password(&other, &hash).0);
     assert_eq!(people::verify_password("x", "no hash"), (false, false));
-    for weak in [
-        "short",
-        "aaaaaaaaaaaaaaaa",
-        "password1234",
-        "my fundwatch 1",
-        "chenchenchenwei",
-        "123456789012",
+    for (weak, why) in [
+        ("short", Refusal::PasswordLength),
+        ("长长长长长长长长长长长", Refusal::PasswordLength),
+        ("Zhao.Chenwei 19", Refusal::PasswordNames),
+        ("陈晓明 屯溪 桂花 九月", Refusal::PasswordNames),
+        // Of the lists themselves, alone or together.
+        ("unbelievable", Refusal::PasswordCommon),
+        ("trustno1trustno1", Refusal::PasswordCommon),
+        ("password1234", Refusal::PasswordCommon),
+        ("P@ssw0rd2024!", Refusal::PasswordCommon),
+        ("iloveyou2024!", Refusal::PasswordCommon),
+        ("woaini1314520", Refusal::PasswordCommon),
+        ("sunshine princess", Refusal::PasswordCommon),
+        ("my fundwatch 1", Refusal::PasswordCommon),
+        ("社会保险社会保险社会保险", Refusal::PasswordCommon),
+        // Rows of keys, repetitions, sequences, dates.
+        ("1qaz2wsx3edc4rfv", Refusal::PasswordCommon),
+        ("qwertyuiop12", Refusal::PasswordCommon),
+        ("aaaaaaaaaaaaaaaa", Refusal::PasswordCommon),
+        ("123456789012", Refusal::PasswordCommon),
+        ("abcdefghijkl", Refusal::PasswordCommon),
+        ("1988-08-08 1988", Refusal::PasswordCommon),
     ] {
-        assert!(
-            people::check_password(weak, "chen", "陈").is_err(),
-            "{weak}"
-        );
+        let refused = people::check_password(weak, "chenwei", "陈晓明");
+        assert_eq!(refused, Err(why), "{weak}");
     }
-    assert!(people::check_password("桂花 开在 九月 的 屯溪", "chen", "陈").is_ok());
+    for good in [
+        "桂花 开在 九月 的 屯溪",
+        "correct horse battery",
+        "0f3a9b1c2d4e5f60718293a4b5c6d7e8",
+    ] {
+        assert_eq!(people::check_password(good, "chen", "陈"), Ok(()), "{good}");
+    }
+    // However long it is.
+    let long = "aB3$".repeat(64);
+    assert!(people::check_password(&long, "chen", "陈").is_err());
 }
 
 /// The queue at 100,000 cases. Not a benchmark: far above what it takes (docs/benchmarks.md), and far below what would be

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use alerting::explain::{self, Explanation};
 use alerting::life::Standing;
-use alerting::sqlite::meta;
 use alerting::store::{AlertRow, Mailed, Telling};
 use askama::Template;
 use axum::Extension;
@@ -65,6 +64,10 @@ struct AlertPage {
     may: May,
     needs_two: bool,
     is_own_proposal: bool,
+    /// Whether the next step is to check what the reader reported mended.
+    mended_by_reader: bool,
+    /// The last day that a case may be put aside until.
+    snooze_latest: String,
     stage: Option<&'static str>,
     revealed: Option<String>,
 }
@@ -140,7 +143,7 @@ struct Found {
     decisions: Vec<Decision>,
     letters: Vec<Letter>,
     workers: Vec<Person>,
-    four_eyes_from: i64,
+    needs_two: bool,
 }
 
 /// `GET /alerts/{id}`
@@ -277,9 +280,7 @@ async fn find(app: &Arc<App>, visit: &Visit, id: &str) -> Result<Found, Failure>
             decisions: decisions::of_case(connection, case.n)?,
             letters: letters::of_case(connection, case.n)?,
             workers: people::workers(connection, Some(&case.region))?,
-            four_eyes_from: meta(connection, "four_eyes_from_fen")?
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(0),
+            needs_two: decisions::needs_two(connection, &case)?,
             case,
         })
     });
@@ -431,7 +432,9 @@ fn page_of(
             .map(|kind| (kind.as_str(), words::letter(kind, language)))
             .collect(),
         is_withdrawn,
-        needs_two: case.weight_fen >= found.four_eyes_from,
+        needs_two: found.needs_two,
+        mended_by_reader: case.stage == Some(Stage::Rectified) && case.mended_by == Some(person.n),
+        snooze_latest: app.snooze_within(visit.at).latest.to_string(),
         is_own_proposal: case.proposer == Some(person.n),
         stage: case.stage.map(|stage| words::stage(stage, language)),
         log: found
@@ -487,7 +490,9 @@ fn may(person: &Person, case: &Case, is_hidden: bool) -> May {
         note: true,
         snooze: is_busy && case.stage.is_none(),
         resume: case.state == CaseState::Snoozed,
-        decide: is_active && case.state != CaseState::Review && case.stage.is_none(),
+        decide: is_active
+            && case.state != CaseState::Review
+            && (case.stage.is_none() || case.fresh),
         answer: case.state == CaseState::Review && person.may(Right::Approve),
         reopen: case.state == CaseState::Closed,
         advance: is_busy && case.stage.is_some_and(|stage| stage != Stage::ToIssue),

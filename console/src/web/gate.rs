@@ -15,8 +15,8 @@ use jiff::Timestamp;
 
 use super::answer::{Failure, see};
 use super::form::Fields;
+use super::refused::{self, Why};
 use super::{App, frame};
-use crate::casebook::audit::{self, Kind};
 use crate::casebook::people::{self, Session};
 use crate::casebook::{Actor, CasebookError, token};
 use crate::rights::{Person, Right};
@@ -120,7 +120,10 @@ pub async fn pass(
             }
         }
     };
-    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+    if let Some(mut failure) = response.extensions_mut().remove::<Failure>() {
+        if let Err(error) = refused::record_missing(&app, &visit, &failure).await {
+            failure = error.into();
+        }
         response = frame::failure(&app, &visit, &failure).await;
     }
     if let Some(cookie) = new_cookie
@@ -185,6 +188,9 @@ async fn enter(
     let (parts, body) = request.into_parts();
     if is_act {
         if !app.is_our_origin(&parts.headers) {
+            let path = parts.uri.path();
+            let recorded = refused::record(app, visit, Why::Form, path).await;
+            recorded.map_err(broken)?;
             return Err(refuse(Failure::Forged));
         }
         let bytes = tokio::time::timeout(BODY_WITHIN, to_bytes(body, BODY_MAX))
@@ -194,19 +200,17 @@ async fn enter(
         visit.fields = Fields::parse(&bytes).map_err(refuse)?;
         let sent = visit.fields.one("csrf").map_err(refuse)?;
         if !is_equal(sent, &visit.csrf) {
+            let path = parts.uri.path();
+            let recorded = refused::record(app, visit, Why::Form, path).await;
+            recorded.map_err(broken)?;
             return Err(refuse(Failure::Forged));
         }
     }
     if let Some(session) = &visit.session
         && !session.person.may(right)
     {
-        let (actor, path) = (visit.actor(), parts.uri.path().to_owned());
-        app.casebook
-            .write(move |transaction| {
-                audit::append(transaction, &actor, Kind::Denied, false, &path, "")
-            })
-            .await
-            .map_err(broken)?;
+        let recorded = refused::record(app, visit, Why::Right, parts.uri.path()).await;
+        recorded.map_err(broken)?;
         return Err(refuse(Failure::Denied));
     }
     Ok(Request::from_parts(parts, axum::body::Body::empty()))

@@ -17,6 +17,7 @@ mod login;
 mod people;
 mod precision;
 mod queue;
+mod refused;
 mod routes;
 mod subject;
 mod throttle;
@@ -32,8 +33,10 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::any;
 use casework::FactSource;
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
+use crate::casebook::cases::SnoozeWithin;
 use crate::casebook::people::Limits;
 use crate::casebook::{Casebook, CasebookError};
 use crate::config::ConsoleConfig;
@@ -66,6 +69,7 @@ pub struct App {
     hosts: Vec<String>,
     is_https: bool,
     throttle: throttle::Throttle,
+    refusals: refused::Bound,
     hashing: Semaphore,
     readers: Mutex<Vec<Reader>>,
 }
@@ -91,6 +95,7 @@ impl App {
             config,
             facts: None,
             throttle: throttle::Throttle::default(),
+            refusals: refused::Bound::default(),
             hashing: Semaphore::new(HASHES),
             readers: Mutex::new(Vec::new()),
         }
@@ -123,6 +128,16 @@ impl App {
             found
         });
         Ok(read.await.map_err(|_| CasebookError::Closed)??)
+    }
+
+    /// How long a case may be put aside.
+    fn snooze_within(&self, at: Timestamp) -> SnoozeWithin {
+        let today = self.desk.day(at);
+        let days = self.config.snooze_business_days_max;
+        SnoozeWithin {
+            today,
+            latest: self.desk.business_days_after(today, days),
+        }
     }
 
     fn is_our_host(&self, headers: &HeaderMap) -> bool {

@@ -12,6 +12,7 @@ use super::App;
 use super::answer::{Answer, Failure, page as show, see};
 use super::frame::Frame;
 use super::gate::Visit;
+use super::refused::{self, Why};
 use crate::casebook::cases::{self, CaseAt};
 use crate::casebook::{Actor, CasebookError, Refusal, decisions};
 use crate::words;
@@ -84,9 +85,12 @@ pub async fn snooze(
         .map(|day| BusinessDate::parse(day.as_bytes()).ok_or(Refusal::BadDay))
         .transpose()?;
     let worse = fields.one("worse")? == "1";
-    let (reason, today) = (fields.one("reason")?.to_owned(), app.desk.day(visit.at));
+    let (reason, within) = (
+        fields.one("reason")?.to_owned(),
+        app.snooze_within(visit.at),
+    );
     act(&app, &visit, id, move |transaction, actor, case| {
-        cases::snooze(transaction, actor, case, until, worse, &reason, today)
+        cases::snooze(transaction, actor, case, until, worse, &reason, within)
     })
     .await
 }
@@ -210,6 +214,10 @@ pub async fn bulk(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
                 | CasebookError::Stale { .. }
                 | CasebookError::Missing),
             ) => {
+                if matches!(error, CasebookError::Missing) {
+                    let path = format!("/alerts/{alert}");
+                    refused::record(&app, &visit, Why::Missing, &path).await?;
+                }
                 failed.push((alert, words::failure(&error, visit.language)));
             }
             Err(other) => return Err(other.into()),
