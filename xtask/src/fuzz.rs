@@ -20,6 +20,9 @@ pub struct Arguments {
     /// Only this target.
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
+    /// Build the targets, and run none.
+    #[arg(long)]
+    build_only: bool,
     /// So many targets at the same time.
     #[arg(long, value_name = "N", default_value_t = 2)]
     lanes: usize,
@@ -57,6 +60,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     ensure!(!named.is_empty(), "there is no such target");
     let built = cargo_fuzz(&root, &["build", "--sanitizer", "none"]).status()?;
     ensure!(built.success(), "the targets cannot be built");
+    if arguments.build_only {
+        return Ok(());
+    }
     rayon::ThreadPoolBuilder::new()
         .num_threads(arguments.lanes)
         .build_global()?;
