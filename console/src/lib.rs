@@ -7,7 +7,7 @@
 //! | `desk` | what people need to know of the pool: names, calendar, clock |
 //! | `casebook` | SQLite: people, sessions, cases, decisions, letters, the audit trail; `follow` keeps it up with the alerts' store |
 //! | `words` | every word of the pages, in both languages |
-//! | `web` | the table of routes, the gate before them, the pages; templates are in `templates/`, what a browser loads in `static/` |
+//! | `web` | the tables of routes, the gates before them, the pages, the API; templates are in `templates/`, what a browser loads in `static/` |
 //!
 //! Knows `domain`, `rules`, `catalogue`, `casework` and what can be read of `alerting`'s store, and is known by the program alone.
 //! Nothing here may hold up detection: the alerts' store is opened to read only, and what people do is written to a file

@@ -84,6 +84,43 @@ pub enum Right {
     ManagePeople,
 }
 
+/// What a token of the API may be used for, of what its owner may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// To read.
+    Read,
+    /// To read and to act.
+    Work,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Scope; 2] = [Scope::Read, Scope::Work];
+
+    /// The word in store and forms.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Scope::Read => "read",
+            Scope::Work => "work",
+        }
+    }
+
+    /// The scope of a word.
+    pub fn parse(word: &str) -> Option<Scope> {
+        Scope::ALL.into_iter().find(|scope| scope.as_str() == word)
+    }
+
+    /// Whether a token of the scope has the right, if its owner's role has. What needs a person who looks and gives a
+    /// reason (numbers in full, exports, people's rights), none has.
+    pub const fn may(self, right: Right) -> bool {
+        match right {
+            Right::Open | Right::Own | Right::SeeCases | Right::SeeAudit => true,
+            Right::Work | Right::Approve => matches!(self, Scope::Work),
+            Right::Reveal | Right::Export | Right::ManagePeople => false,
+        }
+    }
+}
+
 /// Of which regions somebody sees cases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Regions {

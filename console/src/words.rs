@@ -11,7 +11,7 @@ use crate::casebook::cases::{CaseState, Stage};
 use crate::casebook::letters::LetterKind;
 use crate::casebook::queue::{Sort, Tab};
 use crate::casebook::{CasebookError, Refusal};
-use crate::rights::Role;
+use crate::rights::{Role, Scope};
 
 macro_rules! words {
     ($($key:ident: $zh:literal, $en:literal;)*) => {
@@ -333,6 +333,22 @@ words! {
     account_password: "更改密码", "Change password";
     password_old: "现密码", "Present password";
     password_changed: "密码已更改。", "The password was changed.";
+    tokens: "接口令牌", "API tokens";
+    tokens_help: "供程序代您使用接口 /api/v1。令牌不超出您本人的权限，只显示一次；停用账号、强制下线或重新设置密码时一并失效。", "For programs that use /api/v1 on your behalf. A token may do no more than you may, and is shown once. It ends when your account is closed, your sessions are ended, or you enrol anew.";
+    tokens_none: "没有令牌。", "No tokens.";
+    token_name: "用途", "Used for";
+    token_scope: "权限", "May";
+    token_days: "有效天数（至多 365 天）", "Days that it is good for (365 at most)";
+    token_since: "发放", "Made";
+    token_until: "到期", "Ends";
+    token_used: "最近使用", "Last used";
+    token_good: "有效", "good";
+    token_expired: "已到期", "expired";
+    token_revoked: "已吊销", "revoked";
+    token_revoke: "吊销", "Revoke";
+    token_new: "发放令牌", "Make a token";
+    token_shown: "接口令牌", "API token";
+    token_shown_help: "只显示这一次。请存入程序的机密配置，勿写入代码、邮件或网址。", "Shown this once. Keep it where the program keeps its secrets, never in code, mails or addresses.";
     keys: "快捷键", "Keyboard shortcuts";
     keys_on: "已启用", "on";
     keys_off: "已停用", "off";
@@ -422,6 +438,14 @@ pub const fn role(role: Role, language: Language) -> &'static str {
     }
 }
 
+/// What a token may be used for.
+pub const fn scope(scope: Scope, language: Language) -> &'static str {
+    match scope {
+        Scope::Read => pick(language, "仅查看", "read"),
+        Scope::Work => pick(language, "查看和办理", "read and act"),
+    }
+}
+
 /// The word of a tab.
 pub const fn tab(tab: Tab, language: Language) -> &'static str {
     match tab {
@@ -499,6 +523,8 @@ pub const fn audit_kind(kind: Kind, language: Language) -> &'static str {
         Kind::Denied => pick(language, "越权被拒", "denied"),
         Kind::Enrolled => pick(language, "设置密码", "enrolled"),
         Kind::TokenMade => pick(language, "发放口令", "token made"),
+        Kind::ApiTokenMade => pick(language, "发放接口令牌", "API token made"),
+        Kind::ApiTokenRevoked => pick(language, "吊销接口令牌", "API token revoked"),
         Kind::PersonAdded => pick(language, "新增人员", "person added"),
         Kind::PersonChanged => pick(language, "更改人员", "person changed"),
         Kind::PasswordChanged => pick(language, "更改密码", "password changed"),

@@ -17,6 +17,8 @@ pub enum Kind {
     Denied,
     Enrolled,
     TokenMade,
+    ApiTokenMade,
+    ApiTokenRevoked,
     PersonAdded,
     PersonChanged,
     PasswordChanged,
@@ -30,12 +32,14 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 16] = [
         Kind::Login,
         Kind::Logout,
         Kind::Denied,
         Kind::Enrolled,
         Kind::TokenMade,
+        Kind::ApiTokenMade,
+        Kind::ApiTokenRevoked,
         Kind::PersonAdded,
         Kind::PersonChanged,
         Kind::PasswordChanged,
@@ -55,6 +59,8 @@ impl Kind {
             Kind::Denied => "denied",
             Kind::Enrolled => "enrolled",
             Kind::TokenMade => "token-made",
+            Kind::ApiTokenMade => "api-token-made",
+            Kind::ApiTokenRevoked => "api-token-revoked",
             Kind::PersonAdded => "person-added",
             Kind::PersonChanged => "person-changed",
             Kind::PasswordChanged => "password-changed",

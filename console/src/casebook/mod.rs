@@ -4,6 +4,7 @@
 //! epoch's commit waits for no lock of theirs. One thread writes, each job in one transaction (WAL, FULL) with its row
 //! of the audit trail; readers have connections of their own. Knows no HTTP, and no clock: whoever writes says when.
 
+pub mod api_tokens;
 pub mod audit;
 pub mod cases;
 pub mod codes;
@@ -35,6 +36,7 @@ const READERS: usize = 4;
 const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("schema.sql")),
     M::up(include_str!("second_eyes.sql")),
+    M::up(include_str!("api_tokens.sql")),
 ];
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;

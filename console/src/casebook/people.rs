@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use totp_rs::{Builder, Secret, Totp};
 
 use super::audit::{self, Kind};
-use super::{Actor, CasebookError, Refusal, hash, random, time_of, token};
+use super::{Actor, CasebookError, Refusal, api_tokens, hash, random, time_of, token};
 use crate::rights::{Person, Regions, Role};
 
 /// Argon2id: memory in KiB, passes, lanes. Raise them, and passwords are hashed anew at the next login.
@@ -319,7 +319,7 @@ pub fn token_owner(
     found.ok_or_else(|| Refusal::BadToken.into())
 }
 
-/// Sets password and second factor of whoever has the token, and uses it up. All sessions of the account end.
+/// Sets password and second factor of whoever has the token, and uses it up. All sessions and tokens of the account end.
 ///
 /// # Errors
 /// The token is unknown, used, or too old.
@@ -346,6 +346,7 @@ pub fn enrol(
         ],
     )?;
     end_all(transaction, owner.n, now)?;
+    api_tokens::revoke_all(transaction, owner.n, actor.at)?;
     let actor = Actor {
         person: Some(owner.clone()),
         ..actor.clone()
@@ -354,7 +355,8 @@ pub fn enrol(
     Ok(owner)
 }
 
-/// Changes role, regions, or whether the account is open. Its sessions end: rights are those of now.
+/// Changes role, regions, or whether the account is open. Its sessions end: rights are those of now, as those of its tokens
+/// always are. Closing it ends the tokens, too.
 ///
 /// # Errors
 /// There is no such account, or it is the person's own.
@@ -385,6 +387,9 @@ pub fn change(
             row.get(0)
         })?;
     end_all(transaction, n, actor.at.as_millisecond())?;
+    if disabled {
+        api_tokens::revoke_all(transaction, n, actor.at)?;
+    }
     let state = if disabled { "disabled" } else { "open" };
     let note = format!("{} {} {state}", role.as_str(), regions.as_text());
     audit::append(transaction, actor, Kind::PersonChanged, true, login, &note)
@@ -592,7 +597,7 @@ fn end_all(transaction: &Transaction<'_>, person: i64, now: i64) -> Result<(), C
     Ok(())
 }
 
-/// Ends all sessions of an account, e.g. of a machine that was lost.
+/// Ends all sessions and tokens of an account, e.g. of a machine that was lost.
 ///
 /// # Errors
 /// There is no such account.
@@ -606,11 +611,9 @@ pub fn end_sessions(
             row.get(0)
         })
         .optional()?;
-    end_all(
-        transaction,
-        n.ok_or(CasebookError::Missing)?,
-        actor.at.as_millisecond(),
-    )?;
+    let n = n.ok_or(CasebookError::Missing)?;
+    end_all(transaction, n, actor.at.as_millisecond())?;
+    api_tokens::revoke_all(transaction, n, actor.at)?;
     audit::append(
         transaction,
         actor,

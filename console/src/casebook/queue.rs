@@ -178,6 +178,15 @@ pub struct Page {
     pub weight_fen: i128,
 }
 
+impl Page {
+    /// How many pages can be leafed through.
+    pub fn pages(&self) -> u64 {
+        self.total
+            .div_ceil(u64::from(PAGE_ROWS))
+            .clamp(1, u64::from(PAGES_MAX))
+    }
+}
+
 /// How many there are under each tab, for whoever asks.
 ///
 /// # Errors

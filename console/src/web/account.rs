@@ -1,4 +1,4 @@
-//! What concerns oneself: language, shortcuts, password.
+//! What concerns oneself: language, shortcuts, password, tokens of the API.
 
 use std::sync::Arc;
 
@@ -11,9 +11,11 @@ use super::answer::{Answer, Failure, page as show, see};
 use super::frame::Frame;
 use super::gate::Visit;
 use super::{App, login};
+use crate::casebook::api_tokens::{self, ApiToken};
 use crate::casebook::audit::{self, Kind};
 use crate::casebook::{Refusal, people};
-use crate::words;
+use crate::rights::{Right, Scope};
+use crate::words::{self, Words};
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -24,13 +26,51 @@ struct AccountPage {
     role: &'static str,
     regions: String,
     changed: bool,
+    /// Whether the person can have tokens of the API.
+    has_tokens: bool,
+    tokens: Vec<TokenRow>,
+    scopes: Vec<(&'static str, &'static str)>,
+    days_max: i64,
+}
+
+struct TokenRow {
+    n: i64,
+    name: String,
+    scope: &'static str,
+    since: String,
+    until: String,
+    used: String,
+    state: &'static str,
+    is_good: bool,
+}
+
+#[derive(Template)]
+#[template(path = "api_token.html")]
+struct TokenPage {
+    p: Frame,
+    name: String,
+    token: String,
 }
 
 /// `GET /account`
 pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<Visit>>) -> Answer {
     let person = visit.person()?;
+    let n = person.n;
+    let tokens = app
+        .casebook
+        .read(move |connection| api_tokens::of_person(connection, n))
+        .await?;
     let p = Frame::new(&app, &visit);
     show(&AccountPage {
+        has_tokens: person.may(Right::SeeCases),
+        tokens: tokens
+            .into_iter()
+            .map(|token| token_row(&app, &visit, token, p.w))
+            .collect(),
+        scopes: Scope::ALL
+            .map(|scope| (scope.as_str(), words::scope(scope, visit.language)))
+            .to_vec(),
+        days_max: api_tokens::DAYS_MAX,
         login: person.login.clone(),
         name: person.name.clone(),
         role: words::role(person.role, visit.language),
@@ -38,6 +78,64 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
         changed: visit.query.one("changed")? == "1",
         p,
     })
+}
+
+fn token_row(app: &App, visit: &Visit, token: ApiToken, w: &Words) -> TokenRow {
+    let state = if token.is_revoked {
+        w.token_revoked
+    } else if token.until <= visit.at {
+        w.token_expired
+    } else {
+        w.token_good
+    };
+    TokenRow {
+        n: token.n,
+        name: token.name,
+        scope: words::scope(token.scope, visit.language),
+        since: app.desk.clock_text(token.since),
+        until: app.desk.clock_text(token.until),
+        used: token
+            .used
+            .map_or("—".to_owned(), |at| app.desk.clock_text(at)),
+        is_good: state == w.token_good,
+        state,
+    }
+}
+
+/// `POST /account/tokens/make`: the password is asked for, as whoever finds a session open must not make it last a year.
+pub async fn make_token(
+    State(app): State<Arc<App>>,
+    Extension(visit): Extension<Arc<Visit>>,
+) -> Answer {
+    let fields = &visit.fields;
+    fields.only(&["name", "scope", "days", "password"])?;
+    let name = fields.one("name")?.to_owned();
+    let scope = Scope::parse(fields.one("scope")?).ok_or(Refusal::BadChoice)?;
+    let days = fields.number("days").map_err(|_| Refusal::BadChoice)?;
+    confirm(&app, &visit, fields.one("password")?).await?;
+    let (actor, named) = (visit.actor(), name.clone());
+    let token = app
+        .casebook
+        .write(move |transaction| api_tokens::make(transaction, &actor, &named, scope, days))
+        .await?;
+    show(&TokenPage {
+        p: Frame::new(&app, &visit),
+        name,
+        token,
+    })
+}
+
+/// `POST /account/tokens/revoke`
+pub async fn revoke_token(
+    State(app): State<Arc<App>>,
+    Extension(visit): Extension<Arc<Visit>>,
+) -> Answer {
+    visit.fields.only(&["n"])?;
+    let (actor, n) = (visit.actor(), visit.fields.number("n")?);
+    app.casebook
+        .write(move |transaction| api_tokens::revoke(transaction, &actor, n))
+        .await?;
+    Ok(see("/account#tokens"))
 }
 
 /// `POST /preferences`: language and shortcuts, kept by the browser.
@@ -74,33 +172,12 @@ pub async fn password(
     visit.fields.only(&["old", "password", "again"])?;
     let person = visit.person()?.clone();
     let session = visit.session.clone().ok_or(Failure::Denied)?;
-    if !app
-        .throttle
-        .may_try(&person.login, &visit.address, visit.at)
-    {
-        return Err(Failure::TooMany);
-    }
     let new = visit.fields.one("password")?.to_owned();
     if new != visit.fields.one("again")? {
         return Err(Refusal::PasswordsDiffer.into());
     }
     people::check_password(&new, &person.login, &person.name)?;
-    let wanted = person.login.clone();
-    let secrets = app
-        .casebook
-        .read(move |connection| people::secrets(connection, &wanted))
-        .await?
-        .ok_or(Failure::Denied)?;
-    let old = visit.fields.one("old")?.to_owned();
-    let permit = app.hashing.try_acquire().map_err(|_| Failure::Busy)?;
-    let stored = secrets.password.clone();
-    let checked = tokio::task::spawn_blocking(move || people::verify_password(&old, &stored).0);
-    let is_right = checked.await.map_err(|_| Failure::Broken)?;
-    drop(permit);
-    if !is_right {
-        app.throttle.failed(&person.login, &visit.address, visit.at);
-        return Err(Refusal::WrongPassword.into());
-    }
+    confirm(&app, &visit, visit.fields.one("old")?).await?;
     let hash = login::hash(&app, new).await?;
     let actor = visit.actor();
     app.casebook
@@ -111,4 +188,33 @@ pub async fn password(
         })
         .await?;
     Ok(see("/account?changed=1"))
+}
+
+/// Whether the password is the one of whoever is logged in: wrong ones count as those of a login.
+async fn confirm(app: &App, visit: &Visit, password: &str) -> Result<(), Failure> {
+    let person = visit.person()?;
+    if !app
+        .throttle
+        .may_try(&person.login, &visit.address, visit.at)
+    {
+        return Err(Failure::TooMany);
+    }
+    let wanted = person.login.clone();
+    let secrets = app
+        .casebook
+        .read(move |connection| people::secrets(connection, &wanted))
+        .await?
+        .ok_or(Failure::Denied)?;
+    let password = password.to_owned();
+    let permit = app.hashing.try_acquire().map_err(|_| Failure::Busy)?;
+    let stored = secrets.password.clone();
+    let checked =
+        tokio::task::spawn_blocking(move || people::verify_password(&password, &stored).0);
+    let is_right = checked.await.map_err(|_| Failure::Broken)?;
+    drop(permit);
+    if !is_right {
+        app.throttle.failed(&person.login, &visit.address, visit.at);
+        return Err(Refusal::WrongPassword.into());
+    }
+    Ok(())
 }

@@ -24,14 +24,14 @@ use crate::casebook::cases::{self, Case, CaseState, Stage};
 use crate::casebook::codes::Codes;
 use crate::casebook::decisions::{self, Decision};
 use crate::casebook::letters::{self, Letter, LetterKind};
-use crate::casebook::{CasebookError, Refusal, people};
+use crate::casebook::{Actor, CasebookError, Refusal, people};
 use crate::rights::{Person, Right};
 use crate::words;
 
 /// Other alerts on the subject that are shown.
 const RELATED_MAX: u32 = 20;
 /// Records that are shown.
-const EVIDENCE_MAX: usize = 100;
+pub const EVIDENCE_MAX: usize = 100;
 /// Characters of a reason.
 pub const REASON_MAX: usize = 200;
 
@@ -74,20 +74,20 @@ struct AlertPage {
 
 /// What may be done as things stand.
 #[derive(Default)]
-struct May {
-    take: bool,
-    assign: bool,
-    release: bool,
-    note: bool,
-    snooze: bool,
-    resume: bool,
-    decide: bool,
-    answer: bool,
-    reopen: bool,
-    advance: bool,
-    letter: bool,
-    reveal: bool,
-    raw: bool,
+pub struct May {
+    pub take: bool,
+    pub assign: bool,
+    pub release: bool,
+    pub note: bool,
+    pub snooze: bool,
+    pub resume: bool,
+    pub decide: bool,
+    pub answer: bool,
+    pub reopen: bool,
+    pub advance: bool,
+    pub letter: bool,
+    pub reveal: bool,
+    pub raw: bool,
 }
 
 /// A record of the evidence.
@@ -135,15 +135,15 @@ struct Issued {
     due: String,
 }
 
-/// All that a page needs of both files.
-struct Found {
-    case: Case,
-    related: Vec<Case>,
-    steps: Vec<cases::Step>,
-    decisions: Vec<Decision>,
-    letters: Vec<Letter>,
-    workers: Vec<Person>,
-    needs_two: bool,
+/// All that a page needs of the casebook.
+pub struct Found {
+    pub case: Case,
+    pub related: Vec<Case>,
+    pub steps: Vec<cases::Step>,
+    pub decisions: Vec<Decision>,
+    pub letters: Vec<Letter>,
+    pub workers: Vec<Person>,
+    pub needs_two: bool,
 }
 
 /// `GET /alerts/{id}`
@@ -152,16 +152,38 @@ pub async fn page(
     Extension(visit): Extension<Arc<Visit>>,
     Path(id): Path<String>,
 ) -> Answer {
-    let (case, alert) = (find(&app, &visit, &id).await?, stored(&app, &id).await?);
-    if is_of_person(&alert.0) {
-        let (actor, target) = (visit.actor(), id);
-        app.casebook
-            .write(move |transaction| {
-                audit::append(transaction, &actor, Kind::Read, true, &target, "")
-            })
-            .await?;
-    }
+    let (case, alert) = look(&app, visit.actor(), &id).await?;
     show(&page_of(&app, &visit, case, alert, None, None)?)
+}
+
+/// The case of an alert and what is stored of it, for whoever acts: a look at a person's leaves a row in the trail.
+///
+/// # Errors
+/// There is none that the person may see.
+pub async fn look(app: &Arc<App>, actor: Actor, id: &str) -> Result<(Found, Stored), Failure> {
+    let person = actor.person.as_ref().ok_or(Failure::Denied)?;
+    let (case, alert) = (find(app, person, id).await?, stored(app, id).await?);
+    if is_of_person(&alert.0) {
+        record_look(app, actor, id, "").await?;
+    }
+    Ok((case, alert))
+}
+
+/// Writes down that personal data were looked at, masked as they are.
+///
+/// # Errors
+/// It cannot be written: then they are not shown.
+pub async fn record_look(
+    app: &App,
+    actor: Actor,
+    id: &str,
+    note: &'static str,
+) -> Result<(), Failure> {
+    let target = id.to_owned();
+    let write = app.casebook.write(move |transaction| {
+        audit::append(transaction, &actor, Kind::Read, true, &target, note)
+    });
+    Ok(write.await?)
 }
 
 /// `POST /alerts/{id}/raw`: a record of the evidence as its source wrote it, with a reason.
@@ -171,7 +193,10 @@ pub async fn raw(
     Path(id): Path<String>,
 ) -> Answer {
     visit.fields.only(&["record", "reason"])?;
-    let (case, alert) = (find(&app, &visit, &id).await?, stored(&app, &id).await?);
+    let (case, alert) = (
+        find(&app, visit.person()?, &id).await?,
+        stored(&app, &id).await?,
+    );
     let reason = reason(visit.fields.one("reason")?)?;
     let asked: usize = visit
         .fields
@@ -215,7 +240,10 @@ pub async fn reveal(
     Path(id): Path<String>,
 ) -> Answer {
     visit.fields.only(&["reason"])?;
-    let (case, alert) = (find(&app, &visit, &id).await?, stored(&app, &id).await?);
+    let (case, alert) = (
+        find(&app, visit.person()?, &id).await?,
+        stored(&app, &id).await?,
+    );
     if !is_of_person(&alert.0) {
         return Err(Failure::Missing);
     }
@@ -270,8 +298,8 @@ pub fn reason(text: &str) -> Result<String, Failure> {
     is_good.then_some(text).ok_or(Refusal::ReasonMissing.into())
 }
 
-async fn find(app: &Arc<App>, visit: &Visit, id: &str) -> Result<Found, Failure> {
-    let (id, regions) = (id.to_owned(), visit.person()?.regions.clone());
+async fn find(app: &App, person: &Person, id: &str) -> Result<Found, Failure> {
+    let (id, regions) = (id.to_owned(), person.regions.clone());
     let found = app.casebook.read(move |connection| {
         let case = cases::case(connection, &id, &regions)?;
         Ok(Found {
@@ -287,7 +315,8 @@ async fn find(app: &Arc<App>, visit: &Visit, id: &str) -> Result<Found, Failure>
     Ok(found.await?)
 }
 
-type Stored = (AlertRow, Vec<Telling>, Vec<Mailed>, Known);
+/// What the alerts' store has, and what is known of the records.
+pub type Stored = (AlertRow, Vec<Telling>, Vec<Mailed>, Known);
 
 async fn stored(app: &Arc<App>, id: &str) -> Result<Stored, Failure> {
     let (id, facts, policy) = (
@@ -477,7 +506,7 @@ fn event(app: &App, telling: &Telling, mailed: &[Mailed], language: alerting::La
 }
 
 /// What the buttons offer; that it is allowed is asked again when one is pressed.
-fn may(person: &Person, case: &Case, is_hidden: bool) -> May {
+pub fn may(person: &Person, case: &Case, is_hidden: bool) -> May {
     if !person.may(Right::Work) {
         return May::default();
     }

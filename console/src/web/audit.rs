@@ -15,7 +15,7 @@ use crate::casebook::audit::{self, Entry, Kind, Verified, Wanted};
 use crate::words;
 
 /// Rows of a page.
-const ROWS: u32 = 100;
+pub const ROWS: u32 = 100;
 
 #[derive(Template)]
 #[template(path = "audit.html")]

@@ -63,6 +63,13 @@ impl Fields {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Names and values.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Refuses fields that nobody asked for: whatever they are to set, it is not set here.
     ///
     /// # Errors

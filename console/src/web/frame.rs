@@ -11,7 +11,7 @@ use super::answer::{Failure, page_with};
 use super::gate::Visit;
 use super::{App, assets};
 use crate::casebook::cases;
-use crate::rights::Right;
+use crate::rights::{Person, Right};
 use crate::words::{self, Words, words};
 
 /// What every template knows as `p`.
@@ -139,25 +139,33 @@ pub async fn failure(app: &Arc<App>, visit: &Visit, failure: &Failure) -> Respon
 }
 
 /// What others did to a case since a version: it was theirs to see when the form was made.
-async fn since(app: &Arc<App>, visit: &Visit, alert: &str, version: i64) -> Vec<Line> {
+async fn since(app: &App, visit: &Visit, alert: &str, version: i64) -> Vec<Line> {
     let Ok(person) = visit.person() else {
         return Vec::new();
     };
+    steps_since(app, person, alert, version)
+        .await
+        .into_iter()
+        .map(|step| line(app, step, visit.language))
+        .collect()
+}
+
+/// The same, as it stands in the casebook. What cannot be read is left out: that nothing was done is said all the same.
+pub async fn steps_since(
+    app: &App,
+    person: &Person,
+    alert: &str,
+    version: i64,
+) -> Vec<cases::Step> {
     let (alert, regions) = (alert.to_owned(), person.regions.clone());
     let steps = app.casebook.read(move |connection| {
         let case = cases::case(connection, &alert, &regions)?;
         cases::steps(connection, case.n, version)
     });
-    match steps.await {
-        Ok(steps) => steps
-            .into_iter()
-            .map(|step| line(app, step, visit.language))
-            .collect(),
-        Err(error) => {
-            tracing::error!(%error, "the steps of a case cannot be read");
-            Vec::new()
-        }
-    }
+    steps.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the steps of a case cannot be read");
+        Vec::new()
+    })
 }
 
 /// A step in words.

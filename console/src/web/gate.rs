@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alerting::Language;
-use axum::body::to_bytes;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -26,7 +26,7 @@ const BODY_MAX: usize = 64 * 1024;
 /// A form has to be there so soon after its head.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 /// Bytes of an address at most.
-const ADDRESS_MAX: usize = 4 * 1024;
+pub const ADDRESS_MAX: usize = 4 * 1024;
 
 /// One request, as a handler sees it.
 #[derive(Clone, Debug)]
@@ -110,19 +110,15 @@ pub async fn pass(
         Err(refused) => *refused,
         Ok(mut request) => {
             request.extensions_mut().insert(Arc::new(visit.clone()));
-            // In a task of its own: a panic is an answer, not a connection that breaks off.
-            match tokio::spawn(next.run(request)).await {
-                Ok(response) => response,
-                Err(error) => {
-                    tracing::error!(%error, path = visit.here.split('?').next(), "a page panicked");
-                    Failure::Broken.into_response()
-                }
-            }
+            answered(next, request).await
         }
     };
     if let Some(mut failure) = response.extensions_mut().remove::<Failure>() {
-        if let Err(error) = refused::record_missing(&app, &visit, &failure).await {
-            failure = error.into();
+        if failure == Failure::Missing {
+            let path = visit.here.split('?').next().unwrap_or_default();
+            if let Err(error) = refused::record_missing(&app, visit.actor(), path).await {
+                failure = error.into();
+            }
         }
         response = frame::failure(&app, &visit, &failure).await;
     }
@@ -132,6 +128,29 @@ pub async fn pass(
         response.headers_mut().append(header::SET_COOKIE, value);
     }
     response
+}
+
+/// The answer of a handler, in a task of its own: a panic is an answer, not a connection that breaks off.
+pub async fn answered(next: Next, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, path, "a page panicked");
+            Failure::Broken.into_response()
+        }
+    }
+}
+
+/// The body of a request: not endless, and not at leisure.
+///
+/// # Errors
+/// The code to answer with.
+pub async fn bytes(body: Body) -> Result<Bytes, StatusCode> {
+    tokio::time::timeout(BODY_WITHIN, to_bytes(body, BODY_MAX))
+        .await
+        .map_err(|_| StatusCode::REQUEST_TIMEOUT)?
+        .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
 }
 
 /// Session, form and right, in this order; the request without its form if all is well.
@@ -189,19 +208,19 @@ async fn enter(
     if is_act {
         if !app.is_our_origin(&parts.headers) {
             let path = parts.uri.path();
-            let recorded = refused::record(app, visit, Why::Form, path).await;
+            let recorded = refused::record(app, visit.actor(), Why::Form, path).await;
             recorded.map_err(broken)?;
             return Err(refuse(Failure::Forged));
         }
-        let bytes = tokio::time::timeout(BODY_WITHIN, to_bytes(body, BODY_MAX))
-            .await
-            .map_err(|_| Box::new(StatusCode::REQUEST_TIMEOUT.into_response()))?
-            .map_err(|_| refuse(Failure::TooLarge))?;
+        let bytes = bytes(body).await.map_err(|status| match status {
+            StatusCode::PAYLOAD_TOO_LARGE => refuse(Failure::TooLarge),
+            status => Box::new(status.into_response()),
+        })?;
         visit.fields = Fields::parse(&bytes).map_err(refuse)?;
         let sent = visit.fields.one("csrf").map_err(refuse)?;
         if !is_equal(sent, &visit.csrf) {
             let path = parts.uri.path();
-            let recorded = refused::record(app, visit, Why::Form, path).await;
+            let recorded = refused::record(app, visit.actor(), Why::Form, path).await;
             recorded.map_err(broken)?;
             return Err(refuse(Failure::Forged));
         }
@@ -209,11 +228,11 @@ async fn enter(
     if let Some(session) = &visit.session
         && !session.person.may(right)
     {
-        let recorded = refused::record(app, visit, Why::Right, parts.uri.path()).await;
+        let recorded = refused::record(app, visit.actor(), Why::Right, parts.uri.path()).await;
         recorded.map_err(broken)?;
         return Err(refuse(Failure::Denied));
     }
-    Ok(Request::from_parts(parts, axum::body::Body::empty()))
+    Ok(Request::from_parts(parts, Body::empty()))
 }
 
 /// What the forms of somebody without a session carry.
@@ -229,7 +248,7 @@ fn is_equal(one: &str, other: &str) -> bool {
 }
 
 /// Where the request came from: of what a proxy says only the last, which is what the proxy itself saw.
-fn address_of(app: &App, request: &Request) -> String {
+pub fn address_of(app: &App, request: &Request) -> String {
     let peer = request
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
@@ -279,14 +298,22 @@ impl Cookies {
 
 /// What the reader chose, else what the browser asks for, else Chinese.
 fn language(cookies: &Cookies, headers: &HeaderMap) -> Language {
+    match cookies.get("lang") {
+        Some("en") => Language::En,
+        Some("zh") => Language::Zh,
+        _ => asked_language(headers),
+    }
+}
+
+/// What the request asks for, else Chinese.
+pub fn asked_language(headers: &HeaderMap) -> Language {
     let asked = headers
         .get(header::ACCEPT_LANGUAGE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("");
-    match cookies.get("lang") {
-        Some("en") => Language::En,
-        Some("zh") => Language::Zh,
-        _ if asked.starts_with("en") => Language::En,
-        _ => Language::Zh,
+    if asked.starts_with("en") {
+        Language::En
+    } else {
+        Language::Zh
     }
 }

@@ -15,15 +15,15 @@ use super::App;
 use super::answer::{Answer, Failure, page as show, see};
 use super::frame::Frame;
 use super::gate::Visit;
-use crate::casebook::CasebookError;
 use crate::casebook::cases::{self, Case};
 use crate::casebook::letters::{self, LetterKind};
+use crate::casebook::{Actor, CasebookError, Refusal};
 use crate::words;
 
 /// Records that a letter names.
 const EVIDENCE_MAX: usize = 20;
 /// Characters of an addressee.
-const TO_MAX: usize = 40;
+pub const TO_MAX: usize = 40;
 
 #[derive(Template)]
 #[template(path = "letter_text.html")]
@@ -67,11 +67,27 @@ pub async fn issue(
     fields.only(&["version", "kind", "to"])?;
     let version = fields.number("version")?;
     let kind = LetterKind::parse(fields.one("kind")?).ok_or(Failure::Bad)?;
-    let to = alerting::mail::text::scrub(fields.one("to")?.trim());
+    let to = fields.one("to")?;
+    let n = write(&app, visit.actor(), (id, version), kind, to).await?;
+    Ok(see(&format!("/letters/{n}")))
+}
+
+/// Writes a letter on a case, as of a version of it, and issues it.
+///
+/// # Errors
+/// See [`letters::issue`]; the addressee is empty or too long.
+pub async fn write(
+    app: &Arc<App>,
+    actor: Actor,
+    (id, version): (String, i64),
+    kind: LetterKind,
+    to: &str,
+) -> Result<i64, Failure> {
+    let to = alerting::mail::text::scrub(to.trim());
     if to.is_empty() || to.chars().count() > TO_MAX {
-        return Err(crate::casebook::Refusal::BadChoice.into());
+        return Err(Refusal::BadChoice.into());
     }
-    let regions = visit.person()?.regions.clone();
+    let regions = actor.person.clone().ok_or(Failure::Denied)?.regions;
     let wanted = id.clone();
     // The case first: whose region is foreign learns nothing of the alert.
     app.casebook
@@ -100,8 +116,8 @@ pub async fn issue(
         .office
         .clone()
         .unwrap_or_else(|| format!("{}社会保险基金监督机构", app.desk.office.pool()));
-    let (actor, desk, alert) = (visit.actor(), app.desk.clone(), id);
-    let n = app
+    let (desk, alert) = (app.desk.clone(), id);
+    let issued = app
         .casebook
         .write(move |transaction| {
             let write = |case: &Case, number: &str, today: BusinessDate, due: BusinessDate| {
@@ -127,7 +143,7 @@ pub async fn issue(
             letters::issue(transaction, &actor, case, kind, &desk, write)
         })
         .await?;
-    Ok(see(&format!("/letters/{n}")))
+    Ok(issued)
 }
 
 /// `GET /letters/{n}`

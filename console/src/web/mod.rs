@@ -5,6 +5,7 @@
 mod account;
 mod alert;
 mod answer;
+mod api;
 mod assets;
 mod audit;
 mod export;
@@ -43,6 +44,7 @@ use crate::config::ConsoleConfig;
 use crate::desk::Desk;
 use crate::rights::Right;
 
+pub use api::API_ROUTES;
 pub use routes::{ROUTES, Route};
 
 /// Passwords hashed at one time; each takes 19 MiB.
@@ -186,13 +188,14 @@ impl App {
     }
 }
 
-/// The router of the table of routes.
+/// The router of the tables of routes.
 pub fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let gate = from_fn_with_state((Arc::clone(app), route.right), gate::pass);
         router = router.route(route.path, (route.make)().route_layer(gate));
     }
+    router = api::add_to(router, app);
     let gate = from_fn_with_state((Arc::clone(app), Right::Open), gate::pass);
     let nothing = any(async || -> answer::Answer { Err(answer::Failure::Missing) });
     let is_https = app.is_https;

@@ -18,12 +18,12 @@ use super::gate::Visit;
 use crate::casebook::cases::{self, Case, CaseState};
 use crate::casebook::codes::Codes;
 use crate::casebook::people;
-use crate::casebook::queue::{self, Asker, Filter, PAGE_ROWS, PAGES_MAX, Search, Sort, Tab};
+use crate::casebook::queue::{self, Asker, Filter, PAGES_MAX, Search, Sort, Tab};
 use crate::rights::{Person, Right};
 use crate::words;
 
 /// Characters that are searched for at most.
-const SEARCH_MAX: usize = 64;
+pub const SEARCH_MAX: usize = 64;
 
 #[derive(Template)]
 #[template(path = "queue.html")]
@@ -140,10 +140,7 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
         change(&mut changed);
         format!("/alerts?{}", query_text(&changed))
     };
-    let pages = found
-        .total
-        .div_ceil(u64::from(PAGE_ROWS))
-        .clamp(1, u64::from(PAGES_MAX));
+    let pages = found.pages();
     let today = app.desk.day(visit.at);
     let may_work = person.may(Right::Work);
     show(&QueuePage {
@@ -242,11 +239,7 @@ pub async fn search_for(
     Extension(visit): Extension<Arc<Visit>>,
 ) -> Answer {
     visit.fields.only(&["q"])?;
-    let text = visit.fields.one("q")?.trim();
-    let text: String = alerting::mail::text::clean(text)
-        .chars()
-        .take(SEARCH_MAX)
-        .collect();
+    let text = typed(visit.fields.one("q")?);
     let found = Filter {
         search: (!text.is_empty()).then(|| search(&app, &text)),
         ..Filter::default()
@@ -299,12 +292,7 @@ pub fn asker(person: &Person) -> Asker {
 pub fn filter(app: &App, asked: &Fields) -> Result<Filter, Failure> {
     let word = |name| asked.some(name);
     let page: u32 = asked.one("page")?.parse().unwrap_or(1);
-    let text: Option<String> = word("q")?.map(|text| {
-        alerting::mail::text::clean(text)
-            .chars()
-            .take(SEARCH_MAX)
-            .collect()
-    });
+    let text = word("q")?.map(typed);
     Ok(Filter {
         tab: word("tab")?.and_then(Tab::parse).unwrap_or_default(),
         state: word("state")?.and_then(CaseState::parse),
@@ -325,8 +313,16 @@ pub fn filter(app: &App, asked: &Fields) -> Result<Filter, Failure> {
     })
 }
 
+/// What somebody typed to search for, without what cannot be read, and not endless.
+pub fn typed(text: &str) -> String {
+    alerting::mail::text::clean(text.trim())
+        .chars()
+        .take(SEARCH_MAX)
+        .collect()
+}
+
 /// A number or code in full is found by its key; anything else by how it begins.
-fn search(app: &App, text: &str) -> Search {
+pub fn search(app: &App, text: &str) -> Search {
     let canonical = match domain::PersonId::parse(text.as_bytes()).or_else(|| person_in(text)) {
         Some(person) => Some(person.reveal()),
         None => domain::CreditCode::parse(text.as_bytes()).map(|code| code.to_string()),
@@ -357,7 +353,8 @@ fn starred(text: &str) -> String {
         .collect()
 }
 
-fn is_key(text: &str) -> bool {
+/// Whether a text may be the key of a subject.
+pub fn is_key(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 

@@ -1,5 +1,5 @@
 //! What was refused before anything was done, as rows of the audit trail: for want of a right, a form that is not of the
-//! session, an alert of another region. Whoever asks again and again is counted instead, so that nobody fills the disk.
+//! session, an alert of another region, a token that is good no more. Whoever asks again and again is counted instead, so that nobody fills the disk.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,10 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
 use super::App;
-use super::answer::Failure;
-use super::gate::Visit;
 use crate::casebook::audit::{self, Kind};
-use crate::casebook::{CasebookError, cases, letters};
+use crate::casebook::{Actor, CasebookError, cases, letters};
 
 /// Rows an hour of one login, or one address without a login.
 const OF_ONE_MAX: u32 = 200;
@@ -22,8 +20,17 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// Why something was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// The person's role has no right to it.
+    /// The person's role, or the scope of the token, has no right to it.
     Right,
+    /// The token is good no more.
+    SpentToken {
+        /// Its number.
+        n: i64,
+        /// Why.
+        how: &'static str,
+    },
+    /// Nobody ever made the token.
+    UnknownToken,
     /// The form came from elsewhere, or without the session's token.
     Form,
     /// There is no such case for this person: it is of another region, or there is none. Which, only the trail says.
@@ -71,28 +78,29 @@ impl Bound {
 ///
 /// # Errors
 /// It cannot be written.
-pub async fn record(app: &App, visit: &Visit, why: Why, target: &str) -> Result<(), CasebookError> {
-    let actor = visit.actor();
+pub async fn record(app: &App, actor: Actor, why: Why, target: &str) -> Result<(), CasebookError> {
     let person = actor.person.as_ref();
     let who = person.map_or(&actor.address, |person| &person.login);
-    let Some(left_out) = app.refusals.admit(who, visit.at) else {
+    let Some(left_out) = app.refusals.admit(who, actor.at) else {
         return Ok(());
     };
     let target = target.to_owned();
     app.casebook
         .write(move |transaction| {
             let reason = match why {
-                Why::Right => "",
-                Why::Form => "not the session's form",
+                Why::Right => String::new(),
+                Why::Form => "not the session's form".to_owned(),
+                Why::SpentToken { n, how } => format!("token {n}: {how}"),
+                Why::UnknownToken => "unknown token".to_owned(),
                 Why::Missing => match (region_at(transaction, &target)?, &actor.person) {
-                    (None, _) => "there is none",
+                    (None, _) => "there is none".to_owned(),
                     // Something else of a case of the person's own was not there.
                     (Some(region), Some(person)) if person.regions.cover(&region) => return Ok(()),
-                    (Some(_), _) => "of another region",
+                    (Some(_), _) => "of another region".to_owned(),
                 },
             };
             let note = match left_out {
-                0 => reason.to_owned(),
+                0 => reason,
                 more => format!("{reason} (+{more} without a row)"),
             };
             audit::append(transaction, &actor, Kind::Denied, false, &target, &note)
@@ -104,29 +112,30 @@ pub async fn record(app: &App, visit: &Visit, why: Why, target: &str) -> Result<
 ///
 /// # Errors
 /// It cannot be written.
-pub async fn record_missing(
-    app: &App,
-    visit: &Visit,
-    failure: &Failure,
-) -> Result<(), CasebookError> {
-    let path = visit.here.split('?').next().unwrap_or_default();
-    let is_of_case = path.starts_with("/alerts/") || path.starts_with("/letters/");
-    if *failure == Failure::Missing && is_of_case && visit.session.is_some() {
-        record(app, visit, Why::Missing, path).await?;
+pub async fn record_missing(app: &App, actor: Actor, path: &str) -> Result<(), CasebookError> {
+    if parts_of(path).is_some() && actor.person.is_some() {
+        record(app, actor, Why::Missing, path).await?;
     }
     Ok(())
 }
 
+/// Of a path of a case or a letter, on a page or at the API, the kind and the name.
+fn parts_of(path: &str) -> Option<(&str, &str)> {
+    let path = path.strip_prefix("/api/v1").unwrap_or(path);
+    let (kind, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let name = rest.split('/').next()?;
+    matches!(kind, "alerts" | "cases" | "letters").then_some((kind, name))
+}
+
 /// The region of the case, or of the letter's, at a path, whoever asks.
 fn region_at(connection: &Connection, path: &str) -> Result<Option<String>, CasebookError> {
-    let mut parts = path.trim_start_matches('/').split('/');
-    match (parts.next(), parts.next()) {
-        (Some("alerts"), Some(id)) => cases::region_of(connection, id),
-        (Some("letters"), Some(n)) => match n.parse() {
+    match parts_of(path) {
+        Some(("letters", n)) => match n.parse() {
             Ok(n) => letters::region_of(connection, n),
             Err(_) => Ok(None),
         },
-        _ => Ok(None),
+        Some((_, id)) => cases::region_of(connection, id),
+        None => Ok(None),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Every route with the right that it asks for. The router is made of this table, and so is the test that tries each
-//! role on each route: a route without an entry cannot exist.
+//! role on each route: a route without an entry cannot exist. The API has a table of its own, made in the same way.
 
 use axum::http::Method;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::MethodRouter;
 use std::sync::Arc;
 
 use super::{
@@ -13,7 +13,7 @@ use crate::rights::Right;
 
 /// An entry of the table.
 pub struct Route {
-    /// GET changes nothing; POST carries the form's token.
+    /// GET changes nothing; POST carries the form's token, or at the API the owner's.
     pub method: Method,
     /// Its path.
     pub path: &'static str,
@@ -24,19 +24,31 @@ pub struct Route {
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal $right:ident $handler:path;)*) => {
+    ($table:ident: $($method:ident $path:literal $right:ident $handler:path;)*) => {
         /// The table.
-        pub static ROUTES: &[Route] = &[$(routes!(@ $method $path $right $handler),)*];
+        pub static $table: &[Route] = &[$(routes!(@ $method $path $right $handler),)*];
     };
     (@ GET $path:literal $right:ident $handler:path) => {
-        Route { method: Method::GET, path: $path, right: Right::$right, make: || get($handler) }
+        Route {
+            method: axum::http::Method::GET,
+            path: $path,
+            right: Right::$right,
+            make: || axum::routing::get($handler),
+        }
     };
     (@ POST $path:literal $right:ident $handler:path) => {
-        Route { method: Method::POST, path: $path, right: Right::$right, make: || post($handler) }
+        Route {
+            method: axum::http::Method::POST,
+            path: $path,
+            right: Right::$right,
+            make: || axum::routing::post($handler),
+        }
     };
 }
 
-routes! {
+pub(super) use routes;
+
+routes! { ROUTES:
     GET  "/static/{name}"            Open         assets::file;
     GET  "/"                         Own          login::home;
     GET  "/login"                    Open         login::page;
@@ -48,6 +60,8 @@ routes! {
     POST "/preferences"              Open         account::preferences;
     GET  "/account"                  Own          account::page;
     POST "/account/password"         Own          account::password;
+    POST "/account/tokens/make"      SeeCases     account::make_token;
+    POST "/account/tokens/revoke"    Own          account::revoke_token;
     GET  "/help"                     Own          help::page;
 
     GET  "/alerts"                   SeeCases     queue::page;

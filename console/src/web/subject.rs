@@ -20,15 +20,15 @@ use casework::{AsOf, Dossier, Record};
 use domain::{BusinessDate, Money, Subject};
 
 use super::App;
-use super::alert::{allow, reason};
+use super::alert::{allow, reason, record_look};
 use super::answer::{Answer, Failure, page as show};
 use super::frame::Frame;
 use super::gate::Visit;
 use super::queue::{self, Row};
-use crate::casebook::audit::{self, Kind};
+use crate::casebook::Actor;
 use crate::casebook::cases::{self, Case};
-use crate::rights::Right;
-use crate::words::Words;
+use crate::rights::{Person, Right};
+use crate::words::{Words, words};
 
 /// Findings that are shown.
 const FINDINGS_MAX: u32 = 200;
@@ -133,23 +133,23 @@ struct PayRow {
 }
 
 /// A line of the timeline.
-struct Line {
-    date: BusinessDate,
-    what: String,
-    says: String,
-    region: String,
-    place: String,
-    alert: Option<String>,
-    is_later: bool,
+pub struct Line {
+    pub date: BusinessDate,
+    pub what: String,
+    pub says: String,
+    pub region: String,
+    pub place: String,
+    pub alert: Option<String>,
+    pub is_later: bool,
 }
 
 /// All that a page needs.
-struct Found {
-    row: AlertRow,
-    of_subject: Vec<AlertRow>,
-    known: Known,
-    case: Case,
-    others: Vec<Case>,
+pub struct Found {
+    pub row: AlertRow,
+    pub of_subject: Vec<AlertRow>,
+    pub known: Known,
+    pub case: Case,
+    pub others: Vec<Case>,
 }
 
 /// `GET /alerts/{id}/subject`
@@ -158,16 +158,21 @@ pub async fn page(
     Extension(visit): Extension<Arc<Visit>>,
     Path(id): Path<String>,
 ) -> Answer {
-    let found = find(&app, &visit, &id).await?;
-    if is_person(&found) {
-        let actor = visit.actor();
-        app.casebook
-            .write(move |transaction| {
-                audit::append(transaction, &actor, Kind::Read, true, &id, "subject")
-            })
-            .await?;
-    }
+    let found = look(&app, visit.actor(), &id).await?;
     show(&page_of(&app, &visit, found, None)?)
+}
+
+/// All that is known of the subject of an alert, for whoever acts: a look at a person's leaves a row in the trail.
+///
+/// # Errors
+/// There is no alert that the person may see, or it has no subject of this kind.
+pub async fn look(app: &Arc<App>, actor: Actor, id: &str) -> Result<Found, Failure> {
+    let person = actor.person.as_ref().ok_or(Failure::Denied)?;
+    let found = find(app, person, id).await?;
+    if is_person(&found) {
+        record_look(app, actor, id, "subject").await?;
+    }
+    Ok(found)
 }
 
 /// `POST /alerts/{id}/subject/reveal`: a person's number and name in full, once, with a reason.
@@ -177,7 +182,7 @@ pub async fn reveal(
     Path(id): Path<String>,
 ) -> Answer {
     visit.fields.only(&["reason"])?;
-    let found = find(&app, &visit, &id).await?;
+    let found = find(&app, visit.person()?, &id).await?;
     let Some(Subject::Person(person)) = subject_of(&found.row.alert) else {
         return Err(Failure::Missing);
     };
@@ -198,8 +203,8 @@ fn is_person(found: &Found) -> bool {
     matches!(subject_of(&found.row.alert), Some(Subject::Person(_)))
 }
 
-async fn find(app: &Arc<App>, visit: &Visit, id: &str) -> Result<Found, Failure> {
-    let regions = visit.person()?.regions.clone();
+async fn find(app: &Arc<App>, person: &Person, id: &str) -> Result<Found, Failure> {
+    let regions = person.regions.clone();
     let (case, others) = {
         let (id, regions) = (id.to_owned(), regions.clone());
         app.casebook
@@ -242,6 +247,39 @@ async fn find(app: &Arc<App>, visit: &Visit, id: &str) -> Result<Found, Failure>
     }
 }
 
+impl Found {
+    /// Up to when the subject is known.
+    pub fn as_of(&self) -> Option<AsOf> {
+        self.known.dossier.as_ref().map(Dossier::as_of)
+    }
+
+    /// The cases of the subject, the latest first.
+    pub fn cases(&self) -> Vec<&Case> {
+        let mut cases: Vec<&Case> = self.others.iter().chain([&self.case]).collect();
+        cases.sort_by_key(|case| std::cmp::Reverse((case.last_told, case.n)));
+        cases
+    }
+
+    /// The region of the subject; without facts, of the alert.
+    pub fn region(&self) -> String {
+        let region = match &self.known.dossier {
+            Some(Dossier::Enterprise(dossier)) => dossier.region,
+            Some(Dossier::Person(dossier)) => dossier.region,
+            None => None,
+        };
+        region.map_or(self.row.alert.region.clone(), |code| code.to_string())
+    }
+
+    /// Why the facts are not there.
+    pub fn unanswered(&self, app: &App, language: Language) -> Option<String> {
+        match (&self.known.unanswered, &app.facts) {
+            (Some(why), _) => Some(unanswered(why, language)),
+            (None, None) => Some(words(language).facts_none.to_owned()),
+            (None, Some(_)) => None,
+        }
+    }
+}
+
 fn page_of(
     app: &App,
     visit: &Visit,
@@ -253,21 +291,10 @@ fn page_of(
     let today = app.desk.day(visit.at);
     let alert = &found.row.alert;
     let dossier = found.known.dossier.as_ref();
-    let as_of = dossier.map(Dossier::as_of);
-    let unanswered = match (&found.known.unanswered, &app.facts) {
-        (Some(why), _) => Some(unanswered(why, language)),
-        (None, None) => Some(p.w.facts_none.to_owned()),
-        (None, Some(_)) => None,
-    };
-    let mut cases: Vec<&Case> = found.others.iter().chain([&found.case]).collect();
-    cases.sort_by_key(|case| std::cmp::Reverse((case.last_told, case.n)));
-    let region = match dossier {
-        Some(Dossier::Enterprise(dossier)) => dossier.region,
-        Some(Dossier::Person(dossier)) => dossier.region,
-        None => None,
-    };
-    let region = region.map_or(alert.region.clone(), |code| code.to_string());
-    let (timeline, timeline_more) = timeline(app, &found, as_of, p.w, language);
+    let as_of = found.as_of();
+    let cases = found.cases();
+    let region = found.region();
+    let (timeline, timeline_more) = timeline(app, &found, language);
     Ok(SubjectPage {
         alert: alert.id.clone(),
         alert_name: name(alert, language),
@@ -277,7 +304,7 @@ fn page_of(
             complete: as_of.complete.map(|day| day.to_string()),
             present: as_of.present.to_string(),
         }),
-        unanswered,
+        unanswered: found.unanswered(app, language),
         enterprise: dossier
             .and_then(Dossier::as_enterprise)
             .map(|dossier| enterprise_view(dossier, language)),
@@ -298,7 +325,7 @@ fn page_of(
 }
 
 /// Detectors that found the subject more than once, those withdrawn left out.
-fn repeated(cases: &[&Case], language: Language) -> Vec<(String, usize)> {
+pub fn repeated(cases: &[&Case], language: Language) -> Vec<(String, usize)> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for case in cases
         .iter()
@@ -448,13 +475,8 @@ fn pay_row(month: &PayMonth, w: &Words, language: Language) -> PayRow {
 }
 
 /// Facts and alerts by date, the latest first; and how many are not shown.
-fn timeline(
-    app: &App,
-    found: &Found,
-    as_of: Option<AsOf>,
-    w: &Words,
-    language: Language,
-) -> (Vec<Line>, usize) {
+pub fn timeline(app: &App, found: &Found, language: Language) -> (Vec<Line>, usize) {
+    let (as_of, w) = (found.as_of(), words(language));
     let mut lines: Vec<Line> = found
         .known
         .records

@@ -20,8 +20,8 @@ use crate::rights::{Regions, Right, Role};
 use crate::test_kit::{arrears, at_stake, batch, paid_after_death, update};
 
 /// A console over a store with a few alerts, and people of every role.
-struct Stage {
-    site: Site,
+pub struct Stage {
+    pub site: Site,
     now: Arc<Mutex<Timestamp>>,
     store: Mutex<Store>,
 }
@@ -35,11 +35,11 @@ impl Deref for Stage {
 }
 
 impl Stage {
-    fn new() -> Stage {
+    pub fn new() -> Stage {
         Stage::with(without_second_factor())
     }
 
-    fn with(config: ConsoleConfig) -> Stage {
+    pub fn with(config: ConsoleConfig) -> Stage {
         let folder = tempfile::tempdir().unwrap();
         let now: Timestamp = "2024-04-01T02:00:00Z".parse().unwrap();
         let now = Arc::new(Mutex::new(now));
@@ -59,7 +59,7 @@ impl Stage {
     }
 
     /// With two alerts in 屯溪区 and one in 歙县, and everybody enrolled.
-    async fn peopled() -> Stage {
+    pub async fn peopled() -> Stage {
         let stage = Stage::new();
         stage.tell(batch(
             1,
@@ -88,17 +88,17 @@ impl Stage {
         stage
     }
 
-    fn time(&self) -> Timestamp {
+    pub fn time(&self) -> Timestamp {
         *self.now.lock().unwrap()
     }
 
-    fn pass(&self, time: SignedDuration) {
+    pub fn pass(&self, time: SignedDuration) {
         let mut now = self.now.lock().unwrap();
         *now = now.checked_add(time).unwrap();
     }
 
     /// Commits an epoch to the alerts' store, and lets the casebook follow.
-    fn tell(&self, batch: EpochBatch) {
+    pub fn tell(&self, batch: EpochBatch) {
         let routing = Routing::none();
         self.store
             .lock()
@@ -109,7 +109,7 @@ impl Stage {
     }
 
     /// The ids of the alerts: of 屯溪区's enterprise, 屯溪区's person, 歙县's enterprise.
-    fn ids(&self) -> [String; 3] {
+    pub fn ids(&self) -> [String; 3] {
         self.app
             .casebook
             .read_blocking(|connection| {
@@ -122,7 +122,7 @@ impl Stage {
             .unwrap()
     }
 
-    fn case(&self, alert: &str) -> cases::Case {
+    pub fn case(&self, alert: &str) -> cases::Case {
         self.app
             .casebook
             .read_blocking(|connection| cases::case(connection, alert, &Regions::All))
@@ -131,7 +131,7 @@ impl Stage {
 }
 
 /// A path of the table with an alert put in.
-fn path_with(path: &str, alert: &str) -> String {
+pub fn path_with(path: &str, alert: &str) -> String {
     path.replace("{id}", alert)
         .replace("{n}", "1")
         .replace("{name}", "console.css")

@@ -33,8 +33,17 @@ struct Failures {
 impl Throttle {
     /// Whether a login may be tried now.
     pub fn may_try(&self, login: &str, address: &str, now: Timestamp) -> bool {
+        self.may(&parts(login, address), now)
+    }
+
+    /// Whether a token that nobody knows may be shown from an address now.
+    pub fn may_show_token(&self, address: &str, now: Timestamp) -> bool {
+        self.may(&[of_tokens(address)], now)
+    }
+
+    fn may(&self, parts: &[(String, u32)], now: Timestamp) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        parts(login, address).iter().all(|(key, free)| {
+        parts.iter().all(|(key, free)| {
             known.get(key).is_none_or(|failures| {
                 now.duration_since(failures.last) >= wait(failures.count, *free)
             })
@@ -43,6 +52,15 @@ impl Throttle {
 
     /// A login failed.
     pub fn failed(&self, login: &str, address: &str, now: Timestamp) {
+        self.count(&parts(login, address), now);
+    }
+
+    /// A token was shown that nobody knows.
+    pub fn failed_token(&self, address: &str, now: Timestamp) {
+        self.count(&[of_tokens(address)], now);
+    }
+
+    fn count(&self, parts: &[(String, u32)], now: Timestamp) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KNOWN_MAX {
             let forget = SignedDuration::from_secs(FORGET_SECONDS);
@@ -51,8 +69,8 @@ impl Throttle {
                 known.clear();
             }
         }
-        for (key, _) in parts(login, address) {
-            let failures = known.entry(key).or_insert(Failures {
+        for (key, _) in parts {
+            let failures = known.entry(key.clone()).or_insert(Failures {
                 count: 0,
                 last: now,
             });
@@ -81,6 +99,11 @@ fn parts(login: &str, address: &str) -> [(String, u32); 2] {
         (format!("account {}", login.to_lowercase()), FREE_OF_ACCOUNT),
         (format!("address {address}"), FREE_OF_ADDRESS),
     ]
+}
+
+/// Apart from the logins of the address: a program with an old token locks nobody out.
+fn of_tokens(address: &str) -> (String, u32) {
+    (format!("tokens {address}"), FREE_OF_ADDRESS)
 }
 
 /// How long to wait after so many failures: twice as long each time.

@@ -216,7 +216,7 @@ pub async fn bulk(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
             ) => {
                 if matches!(error, CasebookError::Missing) {
                     let path = format!("/alerts/{alert}");
-                    refused::record(&app, &visit, Why::Missing, &path).await?;
+                    refused::record(&app, visit.actor(), Why::Missing, &path).await?;
                 }
                 failed.push((alert, words::failure(&error, visit.language)));
             }
