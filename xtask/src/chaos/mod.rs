@@ -19,12 +19,13 @@ mod script;
 mod smtp;
 mod world;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use world::World;
+use world::{Programs, World};
 
 /// `cargo xtask chaos`
 #[derive(Debug, Args)]
@@ -34,6 +35,9 @@ pub struct Arguments {
     /// So many runs at the same time: each waits more than it works.
     #[arg(long, value_name = "N", default_value_t = 4, global = true)]
     lanes: usize,
+    /// Take `fundwatch` and `fundwatch-chaos` from this folder, rather than build them.
+    #[arg(long, value_name = "DIR", global = true)]
+    programs: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,15 +133,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(arguments.lanes)
         .build_global()?;
+    let built = arguments.programs.as_deref();
     if let Mode::Determinism { seeds } = &arguments.mode {
-        let (_, plain) = world::programs()?;
+        let plain = Programs::plain(built)?.plain;
         return report("determinism", || {
             determinism::all(&plain, seeds.range(), None)
         });
     }
     let world = match &arguments.mode {
-        Mode::Cluster { .. } => World::plain()?,
-        _ => World::open()?,
+        Mode::Cluster { .. } => World::of(Programs::plain(built)?)?,
+        _ => World::of(Programs::all(built)?)?,
     };
     match &arguments.mode {
         Mode::Kill { point, seeds } => report("kill", || {

@@ -30,21 +30,9 @@ pub struct World {
 }
 
 impl World {
-    /// Builds the programs, and starts the peers.
-    pub fn open() -> Result<World> {
-        let (armed, plain) = programs()?;
-        World::of(armed, plain)
-    }
-
-    /// The same for what needs no fail points: the program as it is shipped alone, which is built sooner.
-    pub fn plain() -> Result<World> {
-        let root = root()?;
-        build(&root, &["--bin", "fundwatch"], &[])?;
-        let plain = build_folder(&root)?.join("fundwatch");
-        World::of(plain.clone(), plain)
-    }
-
-    fn of(armed: PathBuf, plain: PathBuf) -> Result<World> {
+    /// Starts the peers.
+    pub fn of(programs: Programs) -> Result<World> {
+        let Programs { armed, plain } = programs;
         Ok(World {
             armed,
             plain,
@@ -109,15 +97,43 @@ impl World {
     }
 }
 
-/// The program with fail points and the one without, built as tests are.
-pub fn programs() -> Result<(PathBuf, PathBuf)> {
-    let root = root()?;
-    build(&root, &["--bin", "fundwatch"], &[])?;
-    let armed = ["--features", "failpoints", "--bin", "fundwatch-chaos"];
-    // All our crates once more, with their fail points; the histories are small, and to build takes longest.
-    build(&root, &armed, &[("CARGO_PROFILE_DEV_OPT_LEVEL", "0")])?;
-    let folder = build_folder(&root)?;
-    Ok((folder.join("fundwatch-chaos"), folder.join("fundwatch")))
+/// The programs that are broken.
+pub struct Programs {
+    /// With fail points and planted bugs.
+    pub armed: PathBuf,
+    /// As it is shipped, but for optimisation.
+    pub plain: PathBuf,
+}
+
+impl Programs {
+    /// Both, of a folder, or built as tests are.
+    pub fn all(built: Option<&Path>) -> Result<Programs> {
+        let mut programs = Programs::plain(built)?;
+        programs.armed.set_file_name("fundwatch-chaos");
+        if built.is_none() {
+            let armed = ["--features", "failpoints", "--bin", "fundwatch-chaos"];
+            // All our crates once more, with their fail points; the histories are small, and to build takes longest.
+            build(&root()?, &armed, &[("CARGO_PROFILE_DEV_OPT_LEVEL", "0")])?;
+        }
+        Ok(programs)
+    }
+
+    /// The one as it is shipped in place of both, which is built sooner.
+    pub fn plain(built: Option<&Path>) -> Result<Programs> {
+        let folder = match built {
+            Some(folder) => folder.canonicalize()?,
+            None => {
+                let root = root()?;
+                build(&root, &["--bin", "fundwatch"], &[])?;
+                build_folder(&root)?
+            }
+        };
+        let plain = folder.join("fundwatch");
+        Ok(Programs {
+            armed: plain.clone(),
+            plain,
+        })
+    }
 }
 
 fn root() -> Result<PathBuf> {
