@@ -296,7 +296,8 @@ pub fn of_account(
 ) -> Result<Vec<Entry>, CasebookError> {
     // By kind, login and time, which have an index.
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM audit WHERE login = ?1 AND kind IN ('login', 'enrolled', 'password-changed') AND at >= ?2
+        "SELECT {COLUMNS} FROM audit WHERE login = ?1 AND at >= ?2
+             AND kind IN ('login', 'enrolled', 'password-changed', 'api-token-made', 'api-token-revoked')
          UNION ALL SELECT {COLUMNS} FROM audit WHERE login = '' AND kind = 'login' AND at >= ?2 AND target = ?1
          UNION ALL SELECT {COLUMNS} FROM audit
              WHERE kind IN ('person-added', 'person-changed', 'token-made') AND at >= ?2 AND target = ?1
