@@ -52,11 +52,12 @@ async function pages({ reviewer, base, browser }) {
     await reviewer.goto(`${alert}/subject`);
     await reviewer.waitForSelector("figure.chart canvas");
     await look(reviewer, `${alert}/subject`, name);
-    await lookAfter(reviewer, alert, `raw-of-${name}`, async () => {
-      await reviewer.fill("#raw-reason", "核对来源记录");
-      await reviewer.press("#raw-reason", "Enter");
-    });
+    await reviewer.goto(alert);
     if (name === "person") {
+      await lookAfter(reviewer, alert, "raw", async () => {
+        await reviewer.fill("#raw-reason", "核对来源记录");
+        await reviewer.press("#raw-reason", "Enter");
+      });
       await lookAfter(reviewer, alert, "revealed", async () => {
         await reviewer.fill("#reveal-reason", "核对户籍");
         await reviewer.press("#reveal-reason", "Enter");
@@ -317,7 +318,6 @@ async function foul({ base, browser, people, reviewer, supervisor }) {
 
   // Every page that it stands on, of those who read it.
   await look(page, "/alerts?tab=all&detector=missed-payout", "foul-queue");
-  await look(page, "/account", "foul-account");
   for (const reader of [page, reviewer, supervisor]) {
     await reader.goto(alert);
     await unfold(reader);

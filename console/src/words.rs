@@ -308,6 +308,9 @@ words! {
     yes: "有", "yes";
     no: "无", "no";
 
+    account_events: "账户近况（90 天）", "What happened to this account (90 days)";
+    account_events_help: "如有您不知情的口令、密码设置或登录，请立即告知审计人员。", "If there is a token, an enrolment or a login that you know nothing of, tell the auditor at once.";
+
     audit_kind: "事项", "What";
     audit_who: "人员", "Who";
     audit_from: "来源地址", "From";

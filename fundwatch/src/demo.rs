@@ -4,7 +4,7 @@
 //! alerts are stored in SQLite, mails written as `.eml`, metrics and the review console served.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -157,8 +157,15 @@ pub fn run(arguments: &cli::Demo) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where the demo puts things.
-struct Folder(PathBuf);
+/// Says that a folder is a demo's, and is locked by the one that is at work in it.
+const MARK: &str = ".fundwatch-demo";
+
+/// Where the demo puts things; nobody else's as long as it is held.
+struct Folder {
+    path: PathBuf,
+    /// Held to the end: a second demo would take the files away under the first.
+    _lock: File,
+}
 
 impl Folder {
     fn make(asked: Option<&Path>) -> Result<Folder, Failure> {
@@ -166,15 +173,15 @@ impl Folder {
             Some(path) => path.to_owned(),
             None => std::env::temp_dir().join(format!("fundwatch-demo-{}", std::process::id())),
         };
-        let folder = Folder(path);
-        let is_ours = folder.mark().is_file();
-        let is_empty = match std::fs::read_dir(&folder.0) {
+        let mark = path.join(MARK);
+        let is_ours = mark.is_file();
+        let is_empty = match std::fs::read_dir(&path) {
             Ok(mut entries) => entries.next().is_none(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             Err(error) => {
                 return Err(Failure::usage(format!(
                     "--out: `{}`: {error}",
-                    folder.0.display()
+                    path.display()
                 )));
             }
         };
@@ -182,17 +189,32 @@ impl Folder {
         if !is_empty && !is_ours {
             return Err(Failure::usage(format!(
                 "--out: `{}` has other things in it; name an empty folder, a new one, or one of an earlier demo",
-                folder.0.display()
+                path.display()
             )));
         }
-        std::fs::create_dir_all(&folder.0)
-            .and_then(|()| {
-                std::fs::write(
-                    folder.mark(),
-                    "What is here belongs to `fundwatch demo`, which empties it.\n",
-                )
-            })
-            .with_context(|| format!("cannot write in `{}`", folder.0.display()))?;
+        let lock = std::fs::create_dir_all(&path)
+            .and_then(|()| File::options().create(true).append(true).open(&mark))
+            .with_context(|| format!("cannot write in `{}`", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::usage(format!(
+                    "--out: another `fundwatch demo` is at work in `{}`, or still serves what is there: end it, or name another folder",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(anyhow!(error)
+                    .context(format!("cannot lock `{}`", mark.display()))
+                    .into());
+            }
+        }
+        std::fs::write(
+            &mark,
+            "What is here belongs to `fundwatch demo`, which empties it.\n",
+        )
+        .with_context(|| format!("cannot write in `{}`", path.display()))?;
+        let folder = Folder { path, _lock: lock };
         for path in [folder.feeds(), folder.mails()] {
             match std::fs::remove_dir_all(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -211,25 +233,20 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Says that the folder is a demo's.
-    fn mark(&self) -> PathBuf {
-        self.0.join(".fundwatch-demo")
-    }
-
     fn feeds(&self) -> PathBuf {
-        self.0.join("feeds")
+        self.path.join("feeds")
     }
 
     fn mails(&self) -> PathBuf {
-        self.0.join("mails")
+        self.path.join("mails")
     }
 
     fn store(&self) -> PathBuf {
-        self.0.join("fundwatch.sqlite")
+        self.path.join("fundwatch.sqlite")
     }
 
     fn casebook(&self) -> PathBuf {
-        self.0.join("console.sqlite")
+        self.path.join("console.sqlite")
     }
 }
 
@@ -524,11 +541,7 @@ impl Services {
             second_factor: false,
             ..ConsoleConfig::default()
         };
-        let desk = Desk {
-            policy: Arc::clone(policy),
-            office: mail.office(Arc::clone(policy))?,
-            clock: clock::clock(),
-        };
+        let desk = Desk::new(mail.office(Arc::clone(policy))?, clock::clock());
         let console = Console::open(table, &folder.casebook(), folder.store(), desk)?;
         let console = console.with_facts(facts_of(books, folder, policy));
         let people = add_people(&console)?;
@@ -714,7 +727,28 @@ fn report(
         "复算 / replay:     fundwatch replay --feeds {} --policy rules/policies/huangshan.toml --as-of {} --out {}",
         folder.feeds().display(),
         truth.as_of,
-        folder.0.join("replay").display()
+        folder.path.join("replay").display()
     ))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_a_demo_is_at_work_in_is_left_alone() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("demo");
+        let first = Folder::make(Some(&path)).ok().unwrap();
+        std::fs::write(first.casebook(), "somebody's").unwrap();
+        let Err(refused) = Folder::make(Some(&path)) else {
+            panic!("two demos in one folder");
+        };
+        assert!(format!("{refused:?}").contains("another `fundwatch demo`"));
+        assert!(first.casebook().exists());
+        drop(first);
+        let again = Folder::make(Some(&path)).ok().unwrap();
+        assert!(!again.casebook().exists());
+    }
 }

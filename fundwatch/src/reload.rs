@@ -48,7 +48,7 @@ pub struct Reloader {
 /// What goes by the configuration beside detection, and is renewed with it.
 #[derive(Default)]
 pub struct Renewals {
-    /// In whose name mails are written, and where names of places are from.
+    /// In whose name mails are written and pages shown, and where names of places are from.
     pub offices: Vec<Renewable<Office>>,
     /// When mails go out.
     pub pacing: Option<Renewable<Pacing>>,

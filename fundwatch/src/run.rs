@@ -8,11 +8,11 @@ use std::time::Duration;
 use alerting::batch::Holder;
 use alerting::hook::{Alertmanager, Webhook};
 use alerting::http::{self, Health};
-use alerting::mail::{Operators, Sender};
+use alerting::mail::{Office, Operators, Sender};
 use alerting::metrics::{Exporter, Metrics};
 use alerting::publish::Publisher;
 use alerting::store::{HookQueue, MailQueue, TopicQueue};
-use alerting::{Routing, Store};
+use alerting::{Renewable, Routing, Store};
 use anyhow::{Context, Result, anyhow, bail};
 use casework::FactSource;
 use console::{Console, Desk};
@@ -302,7 +302,8 @@ impl Services {
             let facts = facts_of(books, connection);
             let console =
                 review_console(config, policy, store, facts, &metrics, &runtime, &stopping)?;
-            if let Some(console) = console {
+            if let Some((console, office)) = console {
+                renewals.offices.push(office);
                 spawn(console);
             }
         }
@@ -369,7 +370,7 @@ impl Services {
 /// A service, until it is asked to stop.
 type Task = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
-/// The review console, if the configuration has one.
+/// The review console, if the configuration has one, and what a changed configuration renews of it.
 fn review_console(
     config: &Config,
     policy: &Arc<Policy>,
@@ -378,28 +379,27 @@ fn review_console(
     metrics: &Arc<Metrics>,
     runtime: &tokio::runtime::Runtime,
     stopping: &watch::Receiver<bool>,
-) -> Result<Option<Task>> {
+) -> Result<Option<(Task, Renewable<Office>)>> {
     let Some(table) = &config.console else {
         return Ok(None);
     };
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(table.listen))
         .with_context(|| format!("console.listen: cannot listen on {}", table.listen))?;
-    let desk = Desk {
-        policy: Arc::clone(policy),
-        office: config.mail.office(Arc::clone(policy))?,
-        clock: clock::clock(),
-    };
+    let office = config.mail.office(Arc::clone(policy))?;
+    let desk = Desk::new(office, clock::clock());
+    let renewable = desk.renewable();
     let casebook = config.casebook();
     let console = Console::open(table.clone(), &casebook, store.path().to_owned(), desk)
         .with_context(|| format!("cannot open the casebook `{}`", casebook.display()))?;
     let serve = console
         .with_facts(facts)
         .serve(listener, Arc::clone(metrics), stopping.clone());
-    Ok(Some(Box::pin(async move {
+    let task: Task = Box::pin(async move {
         serve.await;
         Ok(())
-    })))
+    });
+    Ok(Some((task, renewable)))
 }
 
 /// What sends what the store has for others: to topics, by mail, to programs.

@@ -44,6 +44,11 @@ impl Office {
         }
     }
 
+    /// The policy of the pool.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
     /// The pool's name.
     pub fn pool(&self) -> &str {
         &self.pool

@@ -283,6 +283,30 @@ pub fn entries(connection: &Connection, wanted: &Wanted) -> Result<Vec<Entry>, C
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// What happened to an account since a time, the latest first: logins, tokens, enrolments, passwords, rights. For
+/// whoever it belongs to, so that nobody enrols in another's name and is not seen.
+///
+/// # Errors
+/// It cannot be read.
+pub fn of_account(
+    connection: &Connection,
+    login: &str,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<Entry>, CasebookError> {
+    // By kind, login and time, which have an index.
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM audit WHERE login = ?1 AND at >= ?2
+             AND kind IN ('login', 'enrolled', 'password-changed', 'api-token-made', 'api-token-revoked')
+         UNION ALL SELECT {COLUMNS} FROM audit WHERE login = '' AND kind = 'login' AND at >= ?2 AND target = ?1
+         UNION ALL SELECT {COLUMNS} FROM audit
+             WHERE kind IN ('person-added', 'person-changed', 'token-made') AND at >= ?2 AND target = ?1
+         ORDER BY n DESC LIMIT ?3"
+    ))?;
+    let rows = select.query_map(params![login, since.as_millisecond(), limit], entry)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// How often a person did something since a time.
 ///
 /// # Errors

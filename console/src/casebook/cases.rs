@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::audit::{self, Kind};
-use super::people::PERSON;
+use super::people::{PERSON, shown};
 use super::{Actor, CasebookError, Refusal, time_of};
 use crate::desk::Desk;
 use crate::rights::Regions;
@@ -343,10 +343,11 @@ pub fn of_subject(
 /// # Errors
 /// It cannot be read.
 pub fn steps(connection: &Connection, case: i64, after: i64) -> Result<Vec<Step>, CasebookError> {
-    let mut select = connection.prepare_cached(
-        "SELECT s.version, s.at, p.name, s.kind, s.note FROM steps s LEFT JOIN people p ON p.n = s.person
-         WHERE s.\"case\" = ?1 AND s.version > ?2 ORDER BY s.n",
-    )?;
+    let who = shown("p");
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT s.version, s.at, {who}, s.kind, s.note FROM steps s LEFT JOIN people p ON p.n = s.person
+         WHERE s.\"case\" = ?1 AND s.version > ?2 ORDER BY s.n"
+    ))?;
     let rows = select.query_map(params![case, after], |row| {
         Ok(Step {
             version: row.get(0)?,

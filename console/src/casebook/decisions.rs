@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::cases::{Case, CaseAt, CaseState, Stage, checked, claim};
 use super::codes::Codes;
+use super::people::shown;
 use super::{Actor, CasebookError, Refusal, time_of};
 use crate::desk::Desk;
 use crate::rights::Regions;
@@ -248,12 +249,13 @@ pub(super) fn supersede(
 /// # Errors
 /// They cannot be read.
 pub fn of_case(connection: &Connection, case: i64) -> Result<Vec<Decision>, CasebookError> {
-    let mut select = connection.prepare_cached(
-        "SELECT d.n, d.outcome, d.reason, d.note, d.proposer, p.name, d.proposed_at, d.bulk, d.revision, d.weight_fen,
-             d.state, a.name, d.settled_at, d.answer, d.rectify
+    let (proposer, approver) = (shown("p"), shown("a"));
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT d.n, d.outcome, d.reason, d.note, d.proposer, {proposer}, d.proposed_at, d.bulk, d.revision, d.weight_fen,
+             d.state, {approver}, d.settled_at, d.answer, d.rectify
          FROM decisions d JOIN people p ON p.n = d.proposer LEFT JOIN people a ON a.n = d.approver
-         WHERE d.\"case\" = ?1 ORDER BY d.n",
-    )?;
+         WHERE d.\"case\" = ?1 ORDER BY d.n"
+    ))?;
     let rows = select.query_map([case], decision)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

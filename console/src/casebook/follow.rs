@@ -19,7 +19,7 @@ use rusqlite::{Transaction, params};
 use tokio::sync::watch;
 
 use super::cases::{self, Case, CaseState};
-use super::{Casebook, CasebookError, decisions};
+use super::{Casebook, CasebookError, decisions, people};
 use crate::desk::Desk;
 use crate::rights::Regions;
 
@@ -305,7 +305,8 @@ fn insert(transaction: &Transaction<'_>, case: &mut Case) -> Result<(), Casebook
     Ok(())
 }
 
-/// What a new day alone changes: what has become overdue, and what was put aside until today.
+/// What a new day alone changes: what has become overdue, what was put aside until today, and sessions and tokens that
+/// have long been over.
 ///
 /// # Errors
 /// It cannot be written.
@@ -318,6 +319,7 @@ pub fn new_day(
         "UPDATE cases SET overdue = 1, rank = rank + 8 WHERE overdue = 0 AND state <> 'closed' AND due < ?1",
         [today.to_string()],
     )?;
+    people::purge(transaction, now)?;
     let due: Vec<String> = transaction
         .prepare("SELECT alert FROM cases WHERE state = 'snoozed' AND snoozed_until <= ?1")?
         .query_map([today.to_string()], |row| row.get(0))?

@@ -33,6 +33,8 @@ const WORDS_OF_THE_PLACE: [&str; 7] = [
 ];
 /// How long a token to enrol with is good.
 pub const TOKEN_HOURS: i64 = 24;
+/// How long sessions and tokens are kept that are good no more; no session is good for so long.
+const KEPT_DAYS: i64 = 30;
 /// Bytes of the second factor's secret.
 const TOTP_BYTES: usize = 20;
 
@@ -426,8 +428,9 @@ pub fn workers(
     connection: &Connection,
     region: Option<&str>,
 ) -> Result<Vec<Person>, CasebookError> {
+    let name = shown("p");
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {PERSON} FROM people p
+        "SELECT p.n, p.login, {name}, p.role, p.regions FROM people p
          WHERE p.disabled = 0 AND p.role IN ('reviewer', 'supervisor') ORDER BY p.name, p.login"
     ))?;
     let rows = select.query_map([], person)?;
@@ -572,6 +575,22 @@ pub fn touch(
     Ok(())
 }
 
+/// Takes away what has long been good for nothing: sessions and one-time tokens. What they were used for is in the audit
+/// trail, which is never shortened.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn purge(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), CasebookError> {
+    let kept = SignedDuration::from_hours(KEPT_DAYS * 24);
+    let before = now.saturating_sub(kept);
+    let before = before
+        .map_err(|error| CasebookError::Value(error.to_string()))?
+        .as_millisecond();
+    transaction.execute("DELETE FROM sessions WHERE since < ?1", [before])?;
+    transaction.execute("DELETE FROM tokens WHERE until < ?1", [before])?;
+    Ok(())
+}
+
 /// Ends a session.
 ///
 /// # Errors
@@ -621,6 +640,14 @@ pub fn end_sessions(
         true,
         login,
         "sessions ended",
+    )
+}
+
+/// The name of somebody of the table with this alias as pages show it: with the login, where others have the same name.
+pub(super) fn shown(alias: &str) -> String {
+    format!(
+        "CASE WHEN EXISTS (SELECT 1 FROM people same WHERE same.name = {alias}.name AND same.n <> {alias}.n)
+             THEN {alias}.name || ' (' || {alias}.login || ')' ELSE {alias}.name END"
     )
 }
 

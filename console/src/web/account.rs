@@ -17,6 +17,10 @@ use crate::casebook::{Refusal, people};
 use crate::rights::{Right, Scope};
 use crate::words::{self, Words};
 
+/// Events of an account that are shown, and how far back.
+const EVENTS_MAX: u32 = 20;
+const EVENT_HOURS: i64 = 90 * 24;
+
 #[derive(Template)]
 #[template(path = "account.html")]
 struct AccountPage {
@@ -31,6 +35,16 @@ struct AccountPage {
     tokens: Vec<TokenRow>,
     scopes: Vec<(&'static str, &'static str)>,
     days_max: i64,
+    /// What happened to the account of late.
+    events: Vec<Event>,
+}
+
+struct Event {
+    at: String,
+    what: &'static str,
+    is_done: bool,
+    who: String,
+    from: String,
 }
 
 struct TokenRow {
@@ -61,6 +75,17 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
         .read(move |connection| api_tokens::of_person(connection, n))
         .await?;
     let p = Frame::new(&app, &visit);
+    let (login, since) = (
+        person.login.clone(),
+        visit
+            .at
+            .saturating_sub(jiff::SignedDuration::from_hours(EVENT_HOURS)),
+    );
+    let since = since.map_err(|_| Failure::Broken)?;
+    let events = app
+        .casebook
+        .read(move |connection| audit::of_account(connection, &login, since, EVENTS_MAX))
+        .await?;
     show(&AccountPage {
         has_tokens: person.may(Right::SeeCases),
         tokens: tokens
@@ -76,6 +101,17 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
         role: words::role(person.role, visit.language),
         regions: super::people::regions_in_words(&app, &person.regions, p.w),
         changed: visit.query.one("changed")? == "1",
+        events: events
+            .into_iter()
+            .map(|event| Event {
+                at: app.desk.clock_text(event.at),
+                what: Kind::parse(&event.kind)
+                    .map_or("", |kind| words::audit_kind(kind, visit.language)),
+                is_done: event.ok,
+                who: event.login,
+                from: event.address,
+            })
+            .collect(),
         p,
     })
 }

@@ -319,11 +319,7 @@ async fn find(app: &App, person: &Person, id: &str) -> Result<Found, Failure> {
 pub type Stored = (AlertRow, Vec<Telling>, Vec<Mailed>, Known);
 
 async fn stored(app: &Arc<App>, id: &str) -> Result<Stored, Failure> {
-    let (id, facts, policy) = (
-        id.to_owned(),
-        app.facts.clone(),
-        Arc::clone(&app.desk.policy),
-    );
+    let (id, facts, policy) = (id.to_owned(), app.facts.clone(), app.desk.policy());
     let found = app
         .alerts(move |reader| {
             let row = reader.alert(&id)?;
@@ -371,13 +367,13 @@ fn page_of(
     };
     Ok(AlertPage {
         name: explain::name(&stored.alert, language),
-        said: explain::explain(&stored, last, &app.desk.office, language),
+        said: explain::explain(&stored, last, &app.desk.office(), language),
         working: if is_withdrawn {
             Working::default()
         } else {
             cause::steps::working(
                 &stored.alert,
-                &app.desk.policy,
+                &app.desk.policy(),
                 known.dossier.as_ref(),
                 language,
             )
@@ -480,7 +476,7 @@ fn page_of(
 }
 
 fn event(app: &App, telling: &Telling, mailed: &[Mailed], language: alerting::Language) -> Event {
-    let said = explain::explain_telling(telling, &app.desk.office, language);
+    let said = explain::explain_telling(telling, &app.desk.office(), language);
     let told = mailed.iter().filter(|mail| mail.telling == telling.seq);
     Event {
         at: app.desk.clock_text(telling.told_at),

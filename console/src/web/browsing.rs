@@ -37,11 +37,8 @@ pub fn desk_of(
     policy: &Arc<Policy>,
     clock: impl Fn() -> Timestamp + Send + Sync + 'static,
 ) -> Desk {
-    Desk {
-        office: MailConfig::default().office(Arc::clone(policy)).unwrap(),
-        policy: Arc::clone(policy),
-        clock: Arc::new(clock),
-    }
+    let office = MailConfig::default().office(Arc::clone(policy)).unwrap();
+    Desk::new(office, Arc::new(clock))
 }
 
 /// The casebook in a folder.

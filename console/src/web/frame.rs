@@ -59,7 +59,7 @@ impl Frame {
         let path = visit.here.split('?').next().unwrap_or("/");
         Frame {
             w,
-            pool: app.desk.office.pool().to_owned(),
+            pool: app.desk.office().pool().to_owned(),
             who: person.map(|person| {
                 let role = words::role(person.role, visit.language);
                 (person.name.clone(), role)
@@ -70,7 +70,7 @@ impl Frame {
             csrf: visit.csrf.clone(),
             here: visit.here.clone(),
             now: app.desk.clock_text(visit.at),
-            zone: app.desk.policy.pool.time_zone.clone(),
+            zone: app.desk.policy().pool.time_zone.clone(),
             keys: visit.keys,
             other_language: match visit.language {
                 Language::Zh => "en",

@@ -113,6 +113,12 @@ pub async fn pass(
             answered(next, request).await
         }
     };
+    // An address that no number or text can be read from names nothing: said by a page of ours.
+    let is_of_library = response.status() == StatusCode::BAD_REQUEST
+        && response.extensions().get::<Failure>().is_none();
+    if is_of_library {
+        response.extensions_mut().insert(Failure::Missing);
+    }
     if let Some(mut failure) = response.extensions_mut().remove::<Failure>() {
         if failure == Failure::Missing {
             let path = visit.here.split('?').next().unwrap_or_default();

@@ -101,7 +101,7 @@ pub async fn write(
     let said = explain::explain(
         &row,
         &last.ok_or(Failure::Missing)?,
-        &app.desk.office,
+        &app.desk.office(),
         Language::Zh,
     );
     let evidence: Vec<String> = row
@@ -115,7 +115,7 @@ pub async fn write(
         .config
         .office
         .clone()
-        .unwrap_or_else(|| format!("{}社会保险基金监督机构", app.desk.office.pool()));
+        .unwrap_or_else(|| format!("{}社会保险基金监督机构", app.desk.office().pool()));
     let (desk, alert) = (app.desk.clone(), id);
     let issued = app
         .casebook

@@ -56,7 +56,7 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
     let w = p.w;
     let regions: Vec<(String, String)> = app
         .desk
-        .policy
+        .policy()
         .pool
         .regions
         .iter()
@@ -175,7 +175,8 @@ fn role(visit: &Visit) -> Result<Role, Failure> {
 
 /// Those that were ticked; none: all of the pool.
 fn regions(app: &App, visit: &Visit) -> Result<Regions, Failure> {
-    let known = &app.desk.policy.pool.regions;
+    let policy = app.desk.policy();
+    let known = &policy.pool.regions;
     let codes = visit.fields.all("region").map(|code| {
         RegionCode::parse(code.as_bytes())
             .filter(|code| known.iter().any(|region| region.code == *code))
@@ -194,9 +195,10 @@ pub fn regions_in_words(app: &App, regions: &Regions, w: &Words) -> String {
     match regions {
         Regions::All => w.regions_all.to_owned(),
         Regions::Only(codes) => {
+            let office = app.desk.office();
             let names: Vec<&str> = codes
                 .iter()
-                .map(|code| app.desk.office.region(code.as_str()))
+                .map(|code| office.region(code.as_str()))
                 .collect();
             names.join("、")
         }

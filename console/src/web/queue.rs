@@ -191,7 +191,7 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
         ),
         regions: app
             .desk
-            .policy
+            .policy()
             .pool
             .regions
             .iter()
@@ -460,7 +460,7 @@ fn item_name(item: &str, language: Language) -> String {
 /// Whom a case is about: a region by its name.
 fn subject(app: &App, case: &Case) -> String {
     match RegionCode::parse(case.subject.as_bytes()) {
-        Some(_) => app.desk.office.region(&case.subject).to_owned(),
+        Some(_) => app.desk.office().region(&case.subject).to_owned(),
         None => case.subject.clone(),
     }
 }
@@ -484,7 +484,7 @@ pub fn row(app: &App, case: &Case, language: Language, today: domain::BusinessDa
         subject: subject(app, case),
         what: case_name(case, language),
         period: parts.join(" · "),
-        region: app.desk.office.region(&case.region).to_owned(),
+        region: app.desk.office().region(&case.region).to_owned(),
         amount: if cases::is_of_money(&case.detector) {
             Money::from_fen(case.weight_fen.into()).grouped()
         } else {

@@ -215,11 +215,7 @@ async fn find(app: &Arc<App>, person: &Person, id: &str) -> Result<Found, Failur
             })
             .await?
     };
-    let (id, facts, policy) = (
-        id.to_owned(),
-        app.facts.clone(),
-        Arc::clone(&app.desk.policy),
-    );
+    let (id, facts, policy) = (id.to_owned(), app.facts.clone(), app.desk.policy());
     let found = app
         .alerts(move |reader| {
             let Some(row) = reader.alert(&id)? else {
@@ -299,7 +295,7 @@ fn page_of(
         alert: alert.id.clone(),
         alert_name: name(alert, language),
         subject: who(alert),
-        region: format!("{} {region}", app.desk.office.region(&region)),
+        region: format!("{} {region}", app.desk.office().region(&region)),
         as_of: as_of.map(|as_of| KnownTo {
             complete: as_of.complete.map(|day| day.to_string()),
             present: as_of.present.to_string(),
@@ -499,7 +495,7 @@ pub fn timeline(app: &App, found: &Found, language: Language) -> (Vec<Line>, usi
                 date,
                 what: what.to_owned(),
                 says: format!("{} {}", name(alert, language), parts.join(" · ")),
-                region: app.desk.office.region(&alert.region).to_owned(),
+                region: app.desk.office().region(&alert.region).to_owned(),
                 place: String::new(),
                 alert: Some(alert.id.clone()),
                 is_later: false,
@@ -515,7 +511,8 @@ pub fn timeline(app: &App, found: &Found, language: Language) -> (Vec<Line>, usi
 }
 
 fn record_line(app: &App, of: &Record, as_of: Option<AsOf>, language: Language) -> Line {
-    let region = app.desk.policy.region(of.region);
+    let policy = app.desk.policy();
+    let region = policy.region(of.region);
     Line {
         date: of.date,
         what: kind(of.kind, language).to_owned(),

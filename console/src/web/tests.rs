@@ -1242,6 +1242,140 @@ async fn s28_and_s33_exports_and_acts_are_recorded() {
     assert!(page.contains("季度核查") && page.contains("哈希链完整"));
 }
 
+/// What no number can be read from is a page that is not there, in the reader's language.
+#[tokio::test]
+async fn an_address_that_names_nothing_is_a_page_of_ours() {
+    let stage = Stage::peopled().await;
+    let mut viewer = stage.log_in("viewer").await;
+    for path in [
+        "/letters/abc",
+        "/letters/99999999999999999999",
+        "/alerts/%FF",
+    ] {
+        let got = stage.get(&mut viewer, path).await;
+        assert_eq!(got.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(got.text.contains("没有此页"), "{path}");
+    }
+}
+
+/// S6: nobody enrols in another's name and is not seen: whoever the account belongs to is shown it.
+#[tokio::test]
+async fn s6_what_happens_to_an_account_is_shown_to_its_owner() {
+    let stage = Stage::peopled().await;
+    let mut administrator = stage.log_in("administrator").await;
+    let got = stage
+        .post(&mut administrator, "/people/token", &[("login", "viewer")])
+        .await;
+    let token = got.text.split("<code>").nth(1).unwrap();
+    let token = token.split('<').next().unwrap().to_owned();
+    let mut other = Browser::default();
+    stage.get(&mut other, "/enrol").await;
+    let password = "另一个 桂花 密码 九月";
+    let fields = [
+        ("token", token.as_str()),
+        ("password", password),
+        ("again", password),
+    ];
+    let got = stage.post(&mut other, "/enrol/finish", &fields).await;
+    assert_eq!(got.status, StatusCode::SEE_OTHER);
+    let fields = [
+        ("login", "viewer"),
+        ("password", PASSWORD),
+        ("code", ""),
+        ("next", ""),
+    ];
+    let got = stage.post(&mut other, "/login", &fields).await;
+    assert_eq!(got.status, StatusCode::UNAUTHORIZED);
+    let events = stage
+        .app
+        .casebook
+        .read_blocking(|connection| {
+            audit::of_account(connection, "viewer", Timestamp::UNIX_EPOCH, 5)
+        })
+        .unwrap();
+    let events: Vec<_> = events
+        .iter()
+        .map(|event| (event.kind.as_str(), event.login.as_str(), event.ok))
+        .collect();
+    let expected = [
+        ("login", "", false),
+        ("enrolled", "viewer", true),
+        ("token-made", "administrator", true),
+    ];
+    assert_eq!(events[..3], expected);
+    let mut administrator = stage.log_in("administrator").await;
+    let page = stage.get(&mut administrator, "/account").await.text;
+    assert!(page.contains("账户近况") && page.contains("发放口令"));
+}
+
+/// Two of one name are told apart where their decisions stand.
+#[tokio::test]
+async fn two_of_one_name_are_told_apart() {
+    let stage = Stage::peopled().await;
+    let [_, _, small] = stage.ids();
+    stage
+        .app
+        .casebook
+        .write_blocking(|transaction| {
+            Ok(transaction
+                .execute_batch("UPDATE people SET name = '王伟' WHERE login LIKE 'reviewer%'")?)
+        })
+        .unwrap();
+    let mut reviewer = stage.log_in("reviewer").await;
+    let path = format!("/alerts/{small}");
+    let version = stage.case(&small).version.to_string();
+    let fields = [("version", &*version), ("reason", "F1"), ("note", "x")];
+    stage
+        .post(&mut reviewer, &format!("{path}/decide"), &fields)
+        .await;
+    let page = stage.get(&mut reviewer, &path).await.text;
+    // Who decided, what became of the case.
+    assert!(page.matches("王伟 (reviewer)").count() >= 2);
+    let mut supervisor = stage.log_in("supervisor").await;
+    let page = stage.get(&mut supervisor, &path).await.text;
+    assert!(!page.contains("supervisor (supervisor)"));
+}
+
+/// S26: sessions and tokens go when they have long been over; the trail does not.
+#[tokio::test]
+async fn s26_what_is_long_over_is_taken_away() {
+    let stage = Stage::peopled().await;
+    stage.log_in("viewer").await;
+    let left = |days: i64| {
+        let now = stage.time() + SignedDuration::from_hours(24 * days);
+        let today = stage.desk.day(now);
+        stage
+            .app
+            .casebook
+            .write_blocking(move |transaction| {
+                follow::new_day(transaction, today, now)?;
+                let count = |table: &str| {
+                    let sql = format!("SELECT count(*) FROM {table}");
+                    transaction.query_row(&sql, [], |row| row.get::<_, i64>(0))
+                };
+                Ok((count("sessions")?, count("tokens")?, count("audit")?))
+            })
+            .unwrap()
+    };
+    let (sessions, tokens, rows) = left(29);
+    assert!(sessions == 1 && tokens > 5 && rows > 10);
+    assert_eq!(left(32), (0, 0, rows));
+}
+
+/// What SIGHUP brings is on the next page.
+#[tokio::test]
+async fn a_renewed_office_is_on_the_next_page() {
+    let stage = Stage::peopled().await;
+    let mut viewer = stage.log_in("viewer").await;
+    let mut policy = Policy::huangshan();
+    policy.pool.name = "歙州".to_owned();
+    let office = alerting::mail::MailConfig::default();
+    let office = office.office(Arc::new(policy)).unwrap();
+    stage.desk.renewable().renew(office);
+    let page = stage.get(&mut viewer, "/alerts").await.text;
+    assert!(page.contains("歙州") && !page.contains("黄山市"));
+}
+
 /// S1: the number of passwords that are hashed at one time is small; the next is told to come again.
 #[tokio::test]
 async fn s1_only_a_few_are_hashed_at_once() {

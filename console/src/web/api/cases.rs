@@ -426,12 +426,12 @@ pub async fn case(
         Working::default()
     } else {
         let dossier = known.dossier.as_ref();
-        cause::steps::working(&stored.alert, &app.desk.policy, dossier, language)
+        cause::steps::working(&stored.alert, &app.desk.policy(), dossier, language)
     };
     Ok(json(&CasePageView {
         alert: alert_view(
             &stored,
-            explain::explain(&stored, last, &app.desk.office, language),
+            explain::explain(&stored, last, &app.desk.office(), language),
         ),
         working: working.into(),
         recheck: match cause::recheck(&stored, known.dossier.as_ref()) {
@@ -485,7 +485,7 @@ pub fn view(app: &App, case: &Case, language: Language, today: BusinessDate) -> 
         is_number_match: case.number_match,
         subject: case.subject.clone(),
         region: case.region.clone(),
-        region_name: app.desk.office.region(&case.region).to_owned(),
+        region_name: app.desk.office().region(&case.region).to_owned(),
         period: case.period.clone(),
         item: case.item.as_deref().map(scrub),
         standing: StandingWord(case.standing),
@@ -533,7 +533,7 @@ fn alert_view(stored: &AlertRow, said: Explanation) -> AlertView {
 }
 
 fn event(app: &App, telling: &Telling, mailed: &[Mailed], language: Language) -> EventView {
-    let said = explain::explain_telling(telling, &app.desk.office, language);
+    let said = explain::explain_telling(telling, &app.desk.office(), language);
     let told = mailed.iter().filter(|mail| mail.telling == telling.seq);
     EventView {
         at: Moment(telling.told_at),

@@ -131,7 +131,8 @@ pub async fn choices(State(app): State<Arc<App>>, Extension(call): Extension<Arc
         .read(|connection| people::workers(connection, None))
         .await?;
     let offered = codes.reasons.iter().filter(|reason| !reason.retired);
-    let regions = app.desk.policy.pool.regions.iter();
+    let policy = app.desk.policy();
+    let regions = policy.pool.regions.iter();
     Ok(json(&ChoicesView {
         reasons_version: codes.version.clone(),
         reasons: offered
