@@ -391,3 +391,41 @@ fn the_queue_is_fast_at_100_000_cases() {
         }
     }
 }
+
+#[test]
+fn a_token_of_the_api_is_revoked_and_never_changed() {
+    let (_folder, casebook) = casebook();
+    seeded(&casebook);
+    let insert = |until: &str| {
+        format!(
+            "INSERT INTO api_tokens (hash, person, name, scope, since, until) VALUES ('H', 1, 'n', 'read', 0, {until})"
+        )
+    };
+    // A millisecond more than 365 days.
+    let refusal = casebook.write_blocking({
+        let sql = insert("31536000001");
+        move |transaction| Ok(transaction.execute_batch(&sql)?)
+    });
+    assert!(refusal.unwrap_err().to_string().contains("CHECK"));
+    casebook
+        .write_blocking({
+            let sql = insert("31536000000");
+            move |transaction| Ok(transaction.execute_batch(&sql)?)
+        })
+        .unwrap();
+    for sql in [
+        "UPDATE api_tokens SET until = 1",
+        "UPDATE api_tokens SET scope = 'work'",
+        "UPDATE api_tokens SET person = 2",
+        "UPDATE api_tokens SET hash = 'J'",
+    ] {
+        assert!(refused(&casebook, sql).contains("never changed"), "{sql}");
+    }
+    casebook
+        .write_blocking(|transaction| {
+            Ok(transaction.execute_batch("UPDATE api_tokens SET used = 5, revoked = 6")?)
+        })
+        .unwrap();
+    assert!(refused(&casebook, "UPDATE api_tokens SET revoked = NULL").contains("never changed"));
+    assert!(refused(&casebook, "DELETE FROM api_tokens").contains("never deleted"));
+}
