@@ -17,13 +17,13 @@ fn parts(arguments: &[&str]) -> BTreeSet<String> {
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
-        .unwrap();
+        .expect("cargo can be started");
     assert!(
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = String::from_utf8(output.stdout).expect("names of packages");
     lines
         .lines()
         .map(|line| line.trim_end_matches(" (*)").to_owned())
