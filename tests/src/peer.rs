@@ -283,6 +283,19 @@ impl Process {
         let _ = rustix::process::kill_process(self.server, Signal::CONT);
     }
 
+    /// Memory that the server holds.
+    pub fn resident_bytes(&self) -> io::Result<u64> {
+        let pid = self.server.as_raw_nonzero();
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let kib = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|line| line.trim().strip_suffix(" kB"))
+            .and_then(|kib| kib.parse::<u64>().ok());
+        kib.map(|kib| kib * 1_024)
+            .ok_or_else(|| io::Error::other("the system does not say how much memory it holds"))
+    }
+
     /// How it ended, if it has: as a shell says it, 128 more than the signal that ended it.
     pub fn ended(&mut self) -> Option<i32> {
         match self.keeper.try_wait() {

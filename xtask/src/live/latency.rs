@@ -36,7 +36,8 @@ pub type Probes = ThreadedProducer<DefaultProducerContext>;
 pub struct Took(Vec<Duration>);
 
 impl Took {
-    fn of(mut durations: Vec<Duration>) -> Self {
+    /// In the order of their length.
+    pub fn of(mut durations: Vec<Duration>) -> Self {
         durations.sort_unstable();
         Self(durations)
     }

@@ -5,9 +5,11 @@
 
 mod backlog;
 mod cluster;
+mod console;
 mod latency;
 mod recovery;
 mod stage;
+mod visitor;
 
 use std::path::PathBuf;
 
@@ -16,12 +18,13 @@ use clap::Args;
 
 use crate::program;
 use crate::report::{self, grouped, millions, range};
+use latency::Took;
 use stage::Stage;
 
 /// `cargo xtask live`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask live\n  cargo xtask live --records 1000000 --runs 1 --probes 100\n  cargo xtask live --records 0 --probes 0 --recovery 10000000\n  cargo xtask live --records 0 --probes 0 --cluster 5000000"
+    after_help = "Examples:\n  cargo xtask live\n  cargo xtask live --records 1000000 --runs 1 --probes 100\n  cargo xtask live --records 0 --probes 0 --recovery 10000000\n  cargo xtask live --records 0 --probes 0 --cluster 5000000\n  cargo xtask live --records 0 --probes 0 --console 5000000"
 )]
 pub struct Arguments {
     /// Records of the backlog; 0: leave that out.
@@ -42,6 +45,10 @@ pub struct Arguments {
     /// Records of a backlog that one process with two workers and two with one read in turn; 0: leave that out.
     #[arg(long, value_name = "N", default_value_t = 0)]
     cluster: u64,
+    /// Records of a backlog that is read with and without an office at the review console, whose queue is then asked for at
+    /// 100,000 cases; 0: leave that out.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    console: u64,
     /// How often it is killed.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
     kills: u16,
@@ -87,6 +94,33 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             range(&compared.alone),
             millions(compared.pair.median()),
             range(&compared.pair),
+        ));
+    }
+    if arguments.console > 0 {
+        let found = console::measure(&stage, arguments.console, arguments.runs)?;
+        report::say(&format!(
+            "| from Kafka, {} records, a console beside | records/s, median | slowest to fastest |\n|---|---:|---:|\n| nobody at it | {} | {} |\n| 20 people, a page a second each | {} | {} |\n",
+            grouped(found.records),
+            millions(found.quiet.median()),
+            range(&found.quiet),
+            millions(found.visited.median()),
+            range(&found.visited),
+        ));
+        let line = |took: &Took| {
+            format!(
+                "{} | {} | {} | {}",
+                took.count(),
+                took.quantile(50).as_millis(),
+                took.quantile(95).as_millis(),
+                took.quantile(100).as_millis()
+            )
+        };
+        report::say(&format!(
+            "| the queue at 100,000 cases, 20 people, a page a second each | pages | median, ms | 95 of 100 within, ms | all within, ms |\n|---|---:|---:|---:|---:|\n| alone | {} |\n| 500 clients beside that send a byte a second | {} |\n\nResident: {} MiB before the slow clients, {} MiB with them.\n",
+            line(&found.queue),
+            line(&found.queue_beside_slow),
+            found.resident_bytes.0 >> 20,
+            found.resident_bytes.1 >> 20,
         ));
     }
     if arguments.recovery > 0 {

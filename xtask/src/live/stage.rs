@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -66,6 +67,15 @@ pub struct Running {
 pub struct Place {
     folder: TempDir,
     http_port: u16,
+    /// Where the console is, if there is one.
+    console_port: u16,
+}
+
+impl Place {
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
 }
 
 impl Stage {
@@ -151,7 +161,42 @@ impl Stage {
             .replace("@KEEP@", &(kept == Kept::OnDisk).to_string())
             .replace("@HTTP@", &http_port.to_string());
         fs::write(folder.path().join("fundwatch.toml"), config + more)?;
-        Ok(Place { folder, http_port })
+        Ok(Place {
+            folder,
+            http_port,
+            console_port: 0,
+        })
+    }
+
+    /// A place with a console that asks for passwords alone.
+    pub fn place_with_console(&self, prefix: &str) -> Result<Place> {
+        let port = peer::free_port()?;
+        let console = format!("[console]\nlisten = \"127.0.0.1:{port}\"\nsecond_factor = false\n");
+        Ok(Place {
+            console_port: port,
+            ..self.place(prefix, Kept::OnDisk, 2, &console)?
+        })
+    }
+
+    /// A one-time token for the first administrator.
+    pub fn token(&self, place: &Place, login: &str) -> Result<String> {
+        let output = Command::new(&self.program)
+            .args([
+                "console", "token", "--login", login, "--name", login, "--config",
+            ])
+            .arg(place.folder().join("fundwatch.toml"))
+            .env("FUNDWATCH_ID_KEY", "a key for benchmarks")
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let is_token =
+            |word: &&str| word.len() == 32 && word.bytes().all(|b| b.is_ascii_hexdigit());
+        let token = said.split_whitespace().find(is_token);
+        token.map(str::to_owned).with_context(|| {
+            format!(
+                "no token: {said}{}",
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })
     }
 
     /// Starts the daemon with what another has left behind.
@@ -215,6 +260,31 @@ impl Running {
         Ok(bytes)
     }
 
+    /// The port of 127.0.0.1 that its console is on.
+    pub fn console_port(&self) -> u16 {
+        self.place.console_port
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.place.folder()
+    }
+
+    /// Memory that it holds.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        Ok(self.process.resident_bytes()?)
+    }
+
+    /// Waits until somebody can come to its console.
+    pub fn wait_until_open(&self) -> Result<()> {
+        let deadline = Instant::now() + LIMIT;
+        while TcpStream::connect(("127.0.0.1", self.place.console_port)).is_err() {
+            ensure!(Instant::now() < deadline, "no console after {LIMIT:?}");
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
     /// Ends it as a loss of power would.
     pub fn kill(mut self) -> Place {
         self.process.kill();
@@ -222,12 +292,12 @@ impl Running {
     }
 
     /// Ends it in good order.
-    pub fn stop(mut self) -> Result<()> {
+    pub fn stop(mut self) -> Result<Place> {
         if let Some(second) = &self.second {
             second.ask_to_stop();
         }
         let code = self.process.stop(Duration::from_secs(45));
         ensure!(code == Some(0), "the daemon ended with {code:?}");
-        Ok(())
+        Ok(self.place)
     }
 }
