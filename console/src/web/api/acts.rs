@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Path, State};
+use domain::BusinessDate;
 use rusqlite::Transaction;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -12,7 +13,7 @@ use super::cases::{CaseView, view};
 use super::gate::Call;
 use super::problem::{Problems, about};
 use super::query::{CaseId, check};
-use super::scalars::Day;
+use super::scalars::{Day, whole, whole_or_null};
 use super::{Answer, json};
 use crate::casebook::cases::{self, CaseAt};
 use crate::casebook::{Actor, CasebookError, Refusal, decisions};
@@ -23,6 +24,7 @@ use crate::web::answer::Failure;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AtVersion {
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1)]
     version: i64,
 }
@@ -32,10 +34,11 @@ pub struct AtVersion {
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
     /// The version of the case.
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1)]
     version: i64,
     /// The number of somebody who works on cases of the region (`/api/v1/choices`); null: to nobody.
-    #[serde(deserialize_with = "Option::deserialize")]
+    #[serde(deserialize_with = "whole_or_null")]
     #[schema(required = true)]
     to: Option<i64>,
 }
@@ -45,6 +48,7 @@ pub struct Assignment {
 #[serde(deny_unknown_fields)]
 pub struct Noted {
     /// The version of the case.
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1)]
     version: i64,
     /// What is said; what reads like a person's number is starred.
@@ -58,10 +62,12 @@ pub struct Noted {
 #[serde(deny_unknown_fields)]
 pub struct Snooze {
     /// The version of the case.
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1)]
     version: i64,
     /// A day that is later than today, and no later than the case's `snooze_latest`.
-    until: Option<Day>,
+    #[schema(value_type = Option<Day>)]
+    until: Option<String>,
     /// Whether it comes back when its alert gets worse.
     #[serde(default)]
     until_worse: bool,
@@ -74,6 +80,7 @@ pub struct Snooze {
 #[serde(deny_unknown_fields)]
 pub struct Proposal {
     /// The version of the case.
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1)]
     version: i64,
     /// The code of a reason (`/api/v1/choices`); the outcome goes by it.
@@ -87,6 +94,7 @@ pub struct Proposal {
 #[serde(deny_unknown_fields)]
 pub struct Approval {
     /// The version of the case.
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1)]
     version: i64,
     #[serde(default)]
@@ -172,7 +180,11 @@ pub async fn snooze(
 ) -> Answer {
     check(&call.query, &[])?;
     let asked: Snooze = call.body()?;
-    let (until, within) = (asked.until.map(|day| day.0), app.snooze_within(call.at));
+    let until = asked
+        .until
+        .map(|day| BusinessDate::parse(day.as_bytes()).ok_or(Failure::from(Refusal::BadDay)))
+        .transpose()?;
+    let within = app.snooze_within(call.at);
     let done = act(
         &app,
         &call,

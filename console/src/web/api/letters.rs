@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::gate::Call;
 use super::problem::{Problems, Trouble, about};
 use super::query::{CaseId, check};
-use super::scalars::{LetterWord, Moment};
+use super::scalars::{LetterWord, Moment, whole};
 use super::{Answer, json};
 use crate::casebook::Refusal;
 use crate::casebook::letters::{self, Letter};
@@ -45,6 +45,7 @@ pub struct LetterView {
 #[serde(deny_unknown_fields)]
 pub struct NewLetter {
     /// The version of the case.
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1)]
     version: i64,
     kind: LetterWord,

@@ -169,8 +169,8 @@ pub async fn search(State(app): State<Arc<App>>, Extension(call): Extension<Arc<
     check(&call.query, &[])?;
     let SearchFor { q } = call.body()?;
     let text = pages::typed(&q);
-    if text.is_empty() {
-        return Err(Fault::at(Trouble::Malformed, "q", "is empty"));
+    if text.is_empty() || q.chars().count() > pages::SEARCH_MAX {
+        return Err(Fault::at(Trouble::Malformed, "q", "has 1 to 64 characters"));
     }
     let (subject, q) = match pages::search(&app, &text) {
         Search::Subject(key) => (Some(key), None),

@@ -305,7 +305,7 @@ async fn s13_the_field_at_fault_is_named() {
         (
             "snooze",
             json!({"version": 1, "until": "tomorrow", "reason": "x"}),
-            400,
+            422,
             "until",
         ),
         (
