@@ -33,7 +33,7 @@ const FOUL_TEXTS = ["", "\">", "'>", "</textarea>", "</title>", "--></script>"].
 );
 
 /** What can be looked at and changes nothing. */
-async function pages({ reviewer, base, browser }) {
+async function pages({ reviewer, people, base, browser }) {
   const nobody = await person(browser, base);
   await look(nobody, "/login", "login");
   await look(nobody, "/enrol", "enrol");
@@ -41,6 +41,12 @@ async function pages({ reviewer, base, browser }) {
   await weight(reviewer, "/alerts");
   await look(reviewer, "/alerts", "queue");
   await look(reviewer, "/help", "help");
+  // A token of the API is made and shown; the page then lists it.
+  await lookAfter(reviewer, "/account", "api-token", async () => {
+    await reviewer.fill("#token-name", "报表");
+    await reviewer.fill("#token-password", people.reviewer);
+    await reviewer.click("form[action='/account/tokens/make'] button");
+  });
   await look(reviewer, "/account", "account");
   await look(reviewer, "/nowhere", "not-found");
   await look(reviewer, "/people", "denied");
@@ -294,8 +300,8 @@ async function foul({ base, browser, people, reviewer, supervisor }) {
     assert.ok(text.length <= 2_000);
     await unfold(page);
     await page.fill("#note", text);
-    await leads(page, /#case$/, () => page.click("form[action$='/note'] button"));
-    await page.reload();
+    // The address is the same before and after.
+    await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click("form[action$='/note'] button")]);
   }
   await unfold(page);
   await page.selectOption("#letter-kind", "inspection");
