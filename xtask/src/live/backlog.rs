@@ -34,8 +34,7 @@ pub fn measure(stage: &Stage, records: u64, runs: u16) -> Result<Backlog> {
         report::progress(&format!("backlog, run {run} of {runs}"));
         for kept in [Kept::OnDisk, Kept::Not] {
             let mut daemon = stage.run(PREFIX, kept)?;
-            daemon.wait_until_committed(records)?;
-            let seconds = daemon.started.elapsed().as_secs_f64();
+            let seconds = daemon.wait_until_committed(records)?;
             daemon.stop()?;
             match kept {
                 Kept::OnDisk => measured.kept.add(records, seconds),

@@ -36,8 +36,8 @@ pub fn measure(stage: &Stage, records: u64, runs: u16) -> Result<Compared> {
                 false => stage.run(PREFIX, Kept::OnDisk)?,
                 true => stage.run_pair(PREFIX)?,
             };
-            daemon.wait_until_committed(compared.records)?;
-            measured.add(compared.records, daemon.started.elapsed().as_secs_f64());
+            let seconds = daemon.wait_until_committed(compared.records)?;
+            measured.add(compared.records, seconds);
             daemon.stop()?;
         }
     }

@@ -11,6 +11,7 @@ use acceptance::daemon;
 use acceptance::kafka::KafkaBroker;
 use acceptance::peer::{self, Process};
 use anyhow::{Context, Result, bail, ensure};
+use jiff::Timestamp;
 use tempfile::TempDir;
 
 const FEEDS: [&str; 5] = [
@@ -60,6 +61,7 @@ pub struct Running {
     /// The other one of a pair.
     second: Option<Process>,
     pub started: Instant,
+    started_at: Timestamp,
     place: Place,
 }
 
@@ -139,12 +141,13 @@ impl Stage {
         let place = self.place(prefix, Kept::OnDisk, 1, &cluster)?;
         let listen = format!("127.0.0.1:{}", peer::free_port()?);
         let arguments = ["--process", "1", "--listen", &listen];
-        let started = Instant::now();
+        let (started, started_at) = (Instant::now(), Timestamp::now());
         let second = self.start(&place, &arguments, "daemon-1.log")?;
         Ok(Running {
             process: self.start(&place, &[], "daemon.log")?,
             second: Some(second),
             started,
+            started_at,
             place,
         })
     }
@@ -201,11 +204,12 @@ impl Stage {
 
     /// Starts the daemon with what another has left behind.
     pub fn run_again(&self, place: Place) -> Result<Running> {
-        let started = Instant::now();
+        let (started, started_at) = (Instant::now(), Timestamp::now());
         Ok(Running {
             process: self.start(&place, &[], "daemon.log")?,
             second: None,
             started,
+            started_at,
             place,
         })
     }
@@ -227,16 +231,15 @@ impl Stage {
 }
 
 impl Running {
-    /// Waits until so many records are committed.
-    pub fn wait_until_committed(&mut self, records: u64) -> Result<()> {
+    /// Waits until so many records are committed, and says how many seconds after the start that was.
+    pub fn wait_until_committed(&mut self, records: u64) -> Result<f64> {
         let deadline = Instant::now() + LIMIT;
         loop {
             let page = daemon::get(self.place.http_port, "/metrics");
-            let committed = page.map_or(0, |page| {
-                daemon::Metrics::parse(&page.body).sum("fundwatch_feed_records_total", &[])
-            });
+            let page = page.map(|page| page.body).unwrap_or_default();
+            let committed = daemon::Metrics::parse(&page).sum(catalogue::FEED_RECORDS.name, &[]);
             if records <= committed {
-                return Ok(());
+                return self.seconds_until_last_commit(&page);
             }
             if let Some(code) = self.process.ended() {
                 let log = self.place.folder.path().join("daemon.log");
@@ -249,6 +252,17 @@ impl Running {
             }
             std::thread::sleep(LOOK);
         }
+    }
+
+    /// The page of metrics is made anew once a second; on it is when the last commit was.
+    #[expect(clippy::float_arithmetic, reason = "measurements, not money")]
+    fn seconds_until_last_commit(&self, page: &str) -> Result<f64> {
+        let value = page
+            .lines()
+            .find_map(|line| line.strip_prefix(catalogue::LAST_COMMIT.name))
+            .context("the daemon does not say when it has committed")?;
+        let committed_at: f64 = value.trim().parse()?;
+        Ok(committed_at - self.started_at.as_microsecond() as f64 / 1e6)
     }
 
     /// Bytes of the state on disk.
