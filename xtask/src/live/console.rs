@@ -144,8 +144,9 @@ impl Office {
         let folder = tempfile::TempDir::with_prefix("fundwatch-office-")?;
         let casebook = folder.path().join("console.sqlite");
         let place = daemon.stop()?;
-        // All of it is in the one file once the daemon has ended.
-        fs::copy(place.folder().join("console.sqlite"), &casebook)?;
+        // With what is still in its log.
+        Connection::open(place.folder().join("console.sqlite"))?
+            .execute("VACUUM INTO ?1", [casebook.to_string_lossy()])?;
         Ok(Office {
             _folder: folder,
             casebook,
