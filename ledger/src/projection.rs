@@ -74,12 +74,11 @@ impl Method {
                     if count < 13 {
                         return None;
                     }
-                    let growth = past[12..]
-                        .iter()
-                        .zip(past)
-                        .map(|(now, before)| now - before)
-                        .sum();
-                    year_before(ahead)? + mean(growth, count as i128 - 12)
+                    // Of each month less the one a year before only the last and the first are left in the sum.
+                    let at_each_end = (count - 12).min(12);
+                    let last: i128 = past[count - at_each_end..].iter().sum();
+                    let first: i128 = past[..at_each_end].iter().sum();
+                    year_before(ahead)? + mean(last - first, count as i128 - 12)
                 }
             };
         }
@@ -482,6 +481,22 @@ mod tests {
             Method::SeasonalDrift.project(&grown).unwrap(),
             [124; MONTHS_AHEAD]
         );
+    }
+
+    /// The growth, summed month by month, as the method is defined.
+    #[test]
+    fn the_seasonal_drift_is_the_mean_of_what_each_month_grew_in_a_year() {
+        let series: Vec<i128> = (0..60).map(|month| month * month * 7919 % 1_013).collect();
+        for count in 13..=series.len() {
+            let past = &series[..count];
+            let growth = past[12..]
+                .iter()
+                .zip(past)
+                .map(|(now, before)| now - before);
+            let expected = past[count - 12] + mean(growth.sum(), count as i128 - 12);
+            let projected = Method::SeasonalDrift.project(past).unwrap();
+            assert_eq!(projected[0], expected, "{count} months");
+        }
     }
 
     #[test]

@@ -112,8 +112,7 @@ impl Programs {
         programs.armed.set_file_name("fundwatch-chaos");
         if built.is_none() {
             let armed = ["--features", "failpoints", "--bin", "fundwatch-chaos"];
-            // All our crates once more, with their fail points; the histories are small, and to build takes longest.
-            build(&root()?, &armed, &[("CARGO_PROFILE_DEV_OPT_LEVEL", "0")])?;
+            build(&root()?, &armed)?;
         }
         Ok(programs)
     }
@@ -124,7 +123,7 @@ impl Programs {
             Some(folder) => folder.canonicalize()?,
             None => {
                 let root = root()?;
-                build(&root, &["--bin", "fundwatch"], &[])?;
+                build(&root, &["--bin", "fundwatch"])?;
                 build_folder(&root)?
             }
         };
@@ -145,11 +144,10 @@ fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-fn build(root: &Path, arguments: &[&str], profile: &[(&str, &str)]) -> Result<()> {
+fn build(root: &Path, arguments: &[&str]) -> Result<()> {
     let status = Command::new(cargo())
         .args(["build", "--quiet", "--locked", "--package", "fundwatch"])
         .args(arguments)
-        .envs(profile.iter().copied())
         .current_dir(root)
         .status()?;
     ensure!(
