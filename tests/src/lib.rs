@@ -6,6 +6,7 @@
 
 pub mod alertmanager;
 pub mod binary;
+pub mod cargo;
 pub mod cases;
 pub mod compare;
 pub mod daemon;

@@ -113,7 +113,7 @@ fn one(root: &Path, target: &str, arguments: &Arguments) -> Result<()> {
 
 /// Stable Rust; the release profile without what only makes the build slow.
 fn cargo_fuzz(root: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new("cargo");
+    let mut command = acceptance::cargo::command();
     command.arg("fuzz").args(arguments).current_dir(root);
     for (name, value) in [("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "0")] {
         command.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);

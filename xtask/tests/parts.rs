@@ -1,11 +1,10 @@
 //! What the program is built of: the same parts as its tests, so that `cargo test --workspace` builds none of them twice.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 /// Packages with the features that they are built with.
 fn parts(arguments: &[&str]) -> BTreeSet<String> {
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let output = acceptance::cargo::command()
         .args([
             "tree",
             "--locked",

@@ -1,8 +1,6 @@
 //! What all runs share: the programs, one broker, one mail server.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -140,12 +138,8 @@ fn root() -> Result<PathBuf> {
     Ok(root.canonicalize()?)
 }
 
-fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
 fn build(root: &Path, arguments: &[&str]) -> Result<()> {
-    let status = Command::new(cargo())
+    let status = acceptance::cargo::command()
         .args(["build", "--quiet", "--locked", "--package", "fundwatch"])
         .args(arguments)
         .current_dir(root)
@@ -159,7 +153,7 @@ fn build(root: &Path, arguments: &[&str]) -> Result<()> {
 }
 
 fn build_folder(root: &Path) -> Result<PathBuf> {
-    let metadata = Command::new(cargo())
+    let metadata = acceptance::cargo::command()
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .current_dir(root)
         .output()?;
