@@ -213,10 +213,8 @@ async fn enter(
     let (parts, body) = request.into_parts();
     if is_act {
         if !app.is_our_origin(&parts.headers) {
-            let path = parts.uri.path();
-            let recorded = refused::record(app, visit.actor(), Why::Form, path).await;
-            recorded.map_err(broken)?;
-            return Err(refuse(Failure::Forged));
+            let (why, path) = (Why::Form, parts.uri.path());
+            return Err(turned_away(app, visit, why, path, Failure::Forged).await);
         }
         let bytes = bytes(body).await.map_err(|status| match status {
             StatusCode::PAYLOAD_TOO_LARGE => refuse(Failure::TooLarge),
@@ -225,20 +223,34 @@ async fn enter(
         visit.fields = Fields::parse(&bytes).map_err(refuse)?;
         let sent = visit.fields.one("csrf").map_err(refuse)?;
         if !is_equal(sent, &visit.csrf) {
-            let path = parts.uri.path();
-            let recorded = refused::record(app, visit.actor(), Why::Form, path).await;
-            recorded.map_err(broken)?;
-            return Err(refuse(Failure::Forged));
+            let (why, path) = (Why::Form, parts.uri.path());
+            return Err(turned_away(app, visit, why, path, Failure::Forged).await);
         }
     }
     if let Some(session) = &visit.session
         && !session.person.may(right)
     {
-        let recorded = refused::record(app, visit.actor(), Why::Right, parts.uri.path()).await;
-        recorded.map_err(broken)?;
-        return Err(refuse(Failure::Denied));
+        let (why, path) = (Why::Right, parts.uri.path());
+        return Err(turned_away(app, visit, why, path, Failure::Denied).await);
     }
     Ok(Request::from_parts(parts, Body::empty()))
+}
+
+/// What is answered to whoever is refused, once that is a row of the trail.
+async fn turned_away(
+    app: &Arc<App>,
+    visit: &Visit,
+    why: Why,
+    path: &str,
+    failure: Failure,
+) -> Box<Response> {
+    let recorded = refused::record(app, visit.actor(), why, path).await;
+    Box::new(
+        recorded
+            .err()
+            .map_or(failure, Failure::from)
+            .into_response(),
+    )
 }
 
 /// What the forms of somebody without a session carry.

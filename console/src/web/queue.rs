@@ -8,7 +8,7 @@ use alerting::{Language, explain};
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
-use domain::{Detector, Indicator, Money, RegionCode, Severity};
+use domain::{CreditCode, Detector, Indicator, Money, PersonId, RegionCode, Severity};
 
 use super::App;
 use super::answer::{Answer, Failure, page as show, see};
@@ -321,11 +321,16 @@ pub fn typed(text: &str) -> String {
         .collect()
 }
 
+/// The person whose number is, or is in, what somebody typed.
+pub fn person_of(text: &str) -> Option<PersonId> {
+    PersonId::parse(text.as_bytes()).or_else(|| person_in(text))
+}
+
 /// A number or code in full is found by its key; anything else by how it begins.
 pub fn search(app: &App, text: &str) -> Search {
-    let canonical = match domain::PersonId::parse(text.as_bytes()).or_else(|| person_in(text)) {
+    let canonical = match person_of(text) {
         Some(person) => Some(person.reveal()),
-        None => domain::CreditCode::parse(text.as_bytes()).map(|code| code.to_string()),
+        None => CreditCode::parse(text.as_bytes()).map(|code| code.to_string()),
     };
     match canonical {
         // The number itself goes no further: neither onto the page nor into an address.

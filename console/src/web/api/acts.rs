@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use domain::BusinessDate;
 use rusqlite::Transaction;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use super::cases::{CaseView, view};
@@ -102,53 +105,80 @@ pub struct Approval {
     note: String,
 }
 
-/// Does something to the case of an alert, in one transaction and as of a version; answers with the case as it then is.
-async fn act<T: Send + 'static>(
-    app: &App,
-    call: &Call,
-    id: String,
-    version: i64,
-    act: impl FnOnce(&Transaction<'_>, &Actor, CaseAt<'_>) -> Result<T, CasebookError> + Send + 'static,
-) -> Result<CaseView, Failure> {
-    let actor = call.actor();
-    let case = app.casebook.write(move |transaction| {
-        act(transaction, &actor, (&id, version))?;
-        let person = actor.person.as_ref().ok_or(CasebookError::Missing)?;
-        cases::case(transaction, &id, &person.regions)
-    });
-    let today = app.desk.day(call.at);
-    Ok(view(app, &case.await?, call.language, today))
+/// An act as it was asked for: on a case, with a body, and no parameters.
+pub struct Asked<B> {
+    /// On which.
+    pub on: CaseOf,
+    /// What is to be done.
+    pub body: B,
+}
+
+/// The case of an alert, as whoever asks may see it.
+pub struct CaseOf {
+    /// The console.
+    pub app: Arc<App>,
+    /// Who asks.
+    pub call: Arc<Call>,
+    /// The alert.
+    pub id: String,
+}
+
+impl<B: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Asked<B> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let call = Extension::<Arc<Call>>::from_request_parts(parts, app).await;
+        let Extension(call) = call.map_err(IntoResponse::into_response)?;
+        let id = Path::from_request_parts(parts, app).await;
+        let Path(id) = id.map_err(IntoResponse::into_response)?;
+        check(&call.query, &[]).map_err(IntoResponse::into_response)?;
+        let body = call.body().map_err(IntoResponse::into_response)?;
+        let app = Arc::clone(app);
+        let on = CaseOf { app, call, id };
+        Ok(Asked { on, body })
+    }
+}
+
+impl CaseOf {
+    /// Does something to it, in one transaction and as of a version; answers with the case as it then is.
+    async fn act<T: Send + 'static>(
+        self,
+        version: i64,
+        act: impl FnOnce(&Transaction<'_>, &Actor, CaseAt<'_>) -> Result<T, CasebookError>
+        + Send
+        + 'static,
+    ) -> Result<CaseView, Failure> {
+        let CaseOf { app, call, id } = self;
+        let actor = call.actor();
+        let case = app.casebook.write(move |transaction| {
+            act(transaction, &actor, (&id, version))?;
+            let person = actor.person.as_ref().ok_or(CasebookError::Missing)?;
+            cases::case(transaction, &id, &person.regions)
+        });
+        let today = app.desk.day(call.at);
+        Ok(view(&app, &case.await?, call.language, today))
+    }
 }
 
 /// Gives a case to whoever asks.
 #[utoipa::path(post, path = "/api/v1/cases/{id}/take", tag = "acts", params(CaseId), request_body = AtVersion,
     responses((status = 200, description = "The case as it now is", body = CaseView), Problems))]
-pub async fn take(
-    State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
-    Path(id): Path<String>,
-) -> Answer {
-    check(&call.query, &[])?;
-    let AtVersion { version } = call.body()?;
-    let to = Some(call.person()?.n);
-    assign_to(&app, &call, id, version, to).await
+pub async fn take(Asked { on, body }: Asked<AtVersion>) -> Answer {
+    let AtVersion { version } = body;
+    let to = Some(on.call.person()?.n);
+    assign_to(on, version, to).await
 }
 
 /// Gives a case to somebody, or to nobody.
 #[utoipa::path(post, path = "/api/v1/cases/{id}/assign", tag = "acts", params(CaseId), request_body = Assignment,
     responses((status = 200, description = "The case as it now is", body = CaseView), Problems))]
-pub async fn assign(
-    State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
-    Path(id): Path<String>,
-) -> Answer {
-    check(&call.query, &[])?;
-    let Assignment { version, to } = call.body()?;
-    assign_to(&app, &call, id, version, to).await
+pub async fn assign(Asked { on, body }: Asked<Assignment>) -> Answer {
+    let Assignment { version, to } = body;
+    assign_to(on, version, to).await
 }
 
-async fn assign_to(app: &App, call: &Call, id: String, version: i64, to: Option<i64>) -> Answer {
-    let done = act(app, call, id, version, move |transaction, actor, case| {
+async fn assign_to(on: CaseOf, version: i64, to: Option<i64>) -> Answer {
+    let done = on.act(version, move |transaction, actor, case| {
         cases::assign(transaction, actor, case, to)
     });
     Ok(json(&done.await.map_err(about(Refusal::BadChoice, "to"))?))
@@ -157,14 +187,9 @@ async fn assign_to(app: &App, call: &Call, id: String, version: i64, to: Option<
 /// Writes something down.
 #[utoipa::path(post, path = "/api/v1/cases/{id}/note", tag = "acts", params(CaseId), request_body = Noted,
     responses((status = 200, description = "The case as it now is", body = CaseView), Problems))]
-pub async fn note(
-    State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
-    Path(id): Path<String>,
-) -> Answer {
-    check(&call.query, &[])?;
-    let Noted { version, note } = call.body()?;
-    let done = act(&app, &call, id, version, move |transaction, actor, case| {
+pub async fn note(Asked { on, body }: Asked<Noted>) -> Answer {
+    let Noted { version, note } = body;
+    let done = on.act(version, move |transaction, actor, case| {
         cases::note(transaction, actor, case, &note)
     });
     Ok(json(&done.await?))
@@ -173,35 +198,23 @@ pub async fn note(
 /// Puts a case aside.
 #[utoipa::path(post, path = "/api/v1/cases/{id}/snooze", tag = "acts", params(CaseId), request_body = Snooze,
     responses((status = 200, description = "The case as it now is", body = CaseView), Problems))]
-pub async fn snooze(
-    State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
-    Path(id): Path<String>,
-) -> Answer {
-    check(&call.query, &[])?;
-    let asked: Snooze = call.body()?;
-    let until = asked
+pub async fn snooze(Asked { on, body }: Asked<Snooze>) -> Answer {
+    let until = body
         .until
         .map(|day| BusinessDate::parse(day.as_bytes()).ok_or(Failure::from(Refusal::BadDay)))
         .transpose()?;
-    let within = app.snooze_within(call.at);
-    let done = act(
-        &app,
-        &call,
-        id,
-        asked.version,
-        move |transaction, actor, case| {
-            cases::snooze(
-                transaction,
-                actor,
-                case,
-                until,
-                asked.until_worse,
-                &asked.reason,
-                within,
-            )
-        },
-    );
+    let within = on.app.snooze_within(on.call.at);
+    let done = on.act(body.version, move |transaction, actor, case| {
+        cases::snooze(
+            transaction,
+            actor,
+            case,
+            until,
+            body.until_worse,
+            &body.reason,
+            within,
+        )
+    });
     Ok(json(
         &done.await.map_err(about(Refusal::NoteMissing, "reason"))?,
     ))
@@ -210,45 +223,28 @@ pub async fn snooze(
 /// Takes a case up again that was put aside.
 #[utoipa::path(post, path = "/api/v1/cases/{id}/resume", tag = "acts", params(CaseId), request_body = AtVersion,
     responses((status = 200, description = "The case as it now is", body = CaseView), Problems))]
-pub async fn resume(
-    State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
-    Path(id): Path<String>,
-) -> Answer {
-    check(&call.query, &[])?;
-    let AtVersion { version } = call.body()?;
-    let done = act(&app, &call, id, version, cases::resume);
+pub async fn resume(Asked { on, body }: Asked<AtVersion>) -> Answer {
+    let AtVersion { version } = body;
+    let done = on.act(version, cases::resume);
     Ok(json(&done.await?))
 }
 
 /// Decides on a case; where it `needs_approval`, proposes to: then somebody else has to approve it.
 #[utoipa::path(post, path = "/api/v1/cases/{id}/propose", tag = "acts", params(CaseId), request_body = Proposal,
     responses((status = 200, description = "The case as it now is", body = CaseView), Problems))]
-pub async fn propose(
-    State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
-    Path(id): Path<String>,
-) -> Answer {
-    check(&call.query, &[])?;
-    let asked: Proposal = call.body()?;
-    let desk = app.desk.clone();
-    let done = act(
-        &app,
-        &call,
-        id,
-        asked.version,
-        move |transaction, actor, case| {
-            decisions::propose(
-                transaction,
-                actor,
-                case,
-                &asked.reason,
-                &asked.note,
-                false,
-                &desk,
-            )
-        },
-    );
+pub async fn propose(Asked { on, body }: Asked<Proposal>) -> Answer {
+    let desk = on.app.desk.clone();
+    let done = on.act(body.version, move |transaction, actor, case| {
+        decisions::propose(
+            transaction,
+            actor,
+            case,
+            &body.reason,
+            &body.note,
+            false,
+            &desk,
+        )
+    });
     Ok(json(
         &done.await.map_err(about(Refusal::BadChoice, "reason"))?,
     ))
@@ -257,39 +253,22 @@ pub async fn propose(
 /// Approves what somebody else proposed.
 #[utoipa::path(post, path = "/api/v1/cases/{id}/approve", tag = "acts", params(CaseId), request_body = Approval,
     responses((status = 200, description = "The case as it now is", body = CaseView), Problems))]
-pub async fn approve(
-    State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
-    Path(id): Path<String>,
-) -> Answer {
-    check(&call.query, &[])?;
-    let Approval { version, note } = call.body()?;
-    answer(&app, &call, id, version, true, note).await
+pub async fn approve(Asked { on, body }: Asked<Approval>) -> Answer {
+    let Approval { version, note } = body;
+    answer(on, version, true, note).await
 }
 
 /// Returns what somebody else proposed.
 #[utoipa::path(post, path = "/api/v1/cases/{id}/return", tag = "acts", params(CaseId), request_body = Noted,
     responses((status = 200, description = "The case as it now is", body = CaseView), Problems))]
-pub async fn send_back(
-    State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
-    Path(id): Path<String>,
-) -> Answer {
-    check(&call.query, &[])?;
-    let Noted { version, note } = call.body()?;
-    answer(&app, &call, id, version, false, note).await
+pub async fn send_back(Asked { on, body }: Asked<Noted>) -> Answer {
+    let Noted { version, note } = body;
+    answer(on, version, false, note).await
 }
 
-async fn answer(
-    app: &App,
-    call: &Call,
-    id: String,
-    version: i64,
-    approves: bool,
-    note: String,
-) -> Answer {
-    let desk = app.desk.clone();
-    let done = act(app, call, id, version, move |transaction, actor, case| {
+async fn answer(on: CaseOf, version: i64, approves: bool, note: String) -> Answer {
+    let desk = on.app.desk.clone();
+    let done = on.act(version, move |transaction, actor, case| {
         decisions::answer(transaction, actor, case, approves, &note, &desk)
     });
     Ok(json(&done.await?))
@@ -298,14 +277,9 @@ async fn answer(
 /// Takes a closed case up again.
 #[utoipa::path(post, path = "/api/v1/cases/{id}/reopen", tag = "acts", params(CaseId), request_body = Noted,
     responses((status = 200, description = "The case as it now is", body = CaseView), Problems))]
-pub async fn reopen(
-    State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
-    Path(id): Path<String>,
-) -> Answer {
-    check(&call.query, &[])?;
-    let Noted { version, note } = call.body()?;
-    let done = act(&app, &call, id, version, move |transaction, actor, case| {
+pub async fn reopen(Asked { on, body }: Asked<Noted>) -> Answer {
+    let Noted { version, note } = body;
+    let done = on.act(version, move |transaction, actor, case| {
         decisions::reopen(transaction, actor, case, &note)
     });
     Ok(json(&done.await?))
@@ -314,15 +288,10 @@ pub async fn reopen(
 /// Goes one step on in the mending of the fault; the last step is somebody's who did not report it mended.
 #[utoipa::path(post, path = "/api/v1/cases/{id}/advance", tag = "acts", params(CaseId), request_body = Noted,
     responses((status = 200, description = "The case as it now is", body = CaseView), Problems))]
-pub async fn advance(
-    State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
-    Path(id): Path<String>,
-) -> Answer {
-    check(&call.query, &[])?;
-    let Noted { version, note } = call.body()?;
-    let desk = app.desk.clone();
-    let done = act(&app, &call, id, version, move |transaction, actor, case| {
+pub async fn advance(Asked { on, body }: Asked<Noted>) -> Answer {
+    let Noted { version, note } = body;
+    let desk = on.app.desk.clone();
+    let done = on.act(version, move |transaction, actor, case| {
         cases::advance(transaction, actor, case, &note, &desk)
     });
     Ok(json(&done.await?))

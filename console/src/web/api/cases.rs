@@ -5,14 +5,14 @@ use std::sync::Arc;
 use alerting::Language;
 use alerting::explain::{self, Explanation};
 use alerting::life::Standing;
-use alerting::mail::text::{person_in, scrub};
+use alerting::mail::text::scrub;
 use alerting::store::{AlertRow, Mailed, Telling};
 use axum::Extension;
 use axum::extract::{Path, State};
 use casework::explain::steps::Working;
 use casework::explain::{self as cause, Evidence, Recheck};
 use casework::words::unanswered;
-use domain::{BusinessDate, Detector, PersonId, Severity};
+use domain::{BusinessDate, Detector, Severity};
 use serde::Serialize;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
@@ -360,7 +360,7 @@ impl IntoParams for QueueQuery {
 pub async fn queue(State(app): State<Arc<App>>, Extension(call): Extension<Arc<Call>>) -> Answer {
     check(&call.query, &QueueQuery::all())?;
     let text = call.query.one("q")?;
-    if PersonId::parse(text.as_bytes()).is_some() || person_in(text).is_some() {
+    if pages::person_of(text).is_some() {
         return Err(Fault::at(
             Trouble::Malformed,
             "q",

@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::acts::{Asked, CaseOf};
 use super::gate::Call;
 use super::problem::{Problems, Trouble, about};
 use super::query::{CaseId, check};
@@ -58,13 +59,9 @@ pub struct NewLetter {
 #[utoipa::path(post, path = "/api/v1/cases/{id}/letters", tag = "letters", params(CaseId), request_body = NewLetter,
     responses((status = 201, description = "The letter, as it was issued", body = LetterView,
         headers(("Location" = String, description = "Where it can be read"))), Problems))]
-pub async fn issue_letter(
-    State(app): State<Arc<App>>,
-    Extension(call): Extension<Arc<Call>>,
-    Path(id): Path<String>,
-) -> Answer {
-    check(&call.query, &[])?;
-    let NewLetter { version, kind, to } = call.body()?;
+pub async fn issue_letter(Asked { on, body }: Asked<NewLetter>) -> Answer {
+    let CaseOf { app, call, id } = on;
+    let NewLetter { version, kind, to } = body;
     let issued = pages::write(&app, call.actor(), (id, version), kind.0, &to);
     let n = issued.await.map_err(about(Refusal::BadChoice, "to"))?;
     let mut response = json(&read(&app, &call, n).await?);
