@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
+use crate::figures::Runs;
 use crate::program;
 use crate::report::{self, grouped, millions, range};
 use latency::Took;
@@ -57,6 +58,17 @@ pub struct Arguments {
     program: Option<PathBuf>,
 }
 
+/// Prints how fast a backlog from Kafka was read in two ways.
+fn tell_speeds(of: &str, rows: [(&str, &Runs); 2]) {
+    let mut table =
+        format!("| from Kafka, {of} | records/s, median | slowest to fastest |\n|---|---:|---:|\n");
+    for (how, runs) in rows {
+        let (median, range) = (millions(runs.median()), range(runs));
+        table.push_str(&format!("| {how} | {median} | {range} |\n"));
+    }
+    report::say(&table);
+}
+
 /// Measures, and prints the tables.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let root = program::root()?;
@@ -65,14 +77,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let stage = Stage::set(&root, &program)?;
     if arguments.records > 0 {
         let backlog = backlog::measure(&stage, arguments.records, arguments.runs)?;
-        report::say(&format!(
-            "| from Kafka, 2 workers, {} records, from the start of the process to the commit | records/s, median | slowest to fastest |\n|---|---:|---:|\n| facts kept on disk | {} | {} |\n| not kept | {} | {} |\n",
-            grouped(backlog.records),
-            millions(backlog.kept.median()),
-            range(&backlog.kept),
-            millions(backlog.not_kept.median()),
-            range(&backlog.not_kept),
-        ));
+        let of = format!(
+            "2 workers, {} records, from the start of the process to the commit",
+            grouped(backlog.records)
+        );
+        let rows = [
+            ("facts kept on disk", &backlog.kept),
+            ("not kept", &backlog.not_kept),
+        ];
+        tell_speeds(&of, rows);
     }
     if arguments.probes > 0 {
         let took = latency::measure(&stage, arguments.probes, arguments.rate)?;
@@ -87,25 +100,24 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     if arguments.cluster > 0 {
         let compared = cluster::measure(&stage, arguments.cluster, arguments.runs)?;
-        report::say(&format!(
-            "| from Kafka, {} records, from the start of the processes to the commit | records/s, median | slowest to fastest |\n|---|---:|---:|\n| one process, 2 workers | {} | {} |\n| two processes, 1 worker each | {} | {} |\n",
-            grouped(compared.records),
-            millions(compared.alone.median()),
-            range(&compared.alone),
-            millions(compared.pair.median()),
-            range(&compared.pair),
-        ));
+        let of = format!(
+            "{} records, from the start of the processes to the commit",
+            grouped(compared.records)
+        );
+        let rows = [
+            ("one process, 2 workers", &compared.alone),
+            ("two processes, 1 worker each", &compared.pair),
+        ];
+        tell_speeds(&of, rows);
     }
     if arguments.console > 0 {
         let found = console::measure(&stage, arguments.console, arguments.runs)?;
-        report::say(&format!(
-            "| from Kafka, {} records, a console beside | records/s, median | slowest to fastest |\n|---|---:|---:|\n| nobody at it | {} | {} |\n| 20 people, a page a second each | {} | {} |\n",
-            grouped(found.records),
-            millions(found.quiet.median()),
-            range(&found.quiet),
-            millions(found.visited.median()),
-            range(&found.visited),
-        ));
+        let of = format!("{} records, a console beside", grouped(found.records));
+        let rows = [
+            ("nobody at it", &found.quiet),
+            ("20 people, a page a second each", &found.visited),
+        ];
+        tell_speeds(&of, rows);
         let line = |took: &Took| {
             format!(
                 "{} | {} | {} | {}",
