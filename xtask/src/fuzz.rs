@@ -8,6 +8,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use rayon::prelude::*;
 
+use crate::program;
+
 /// `cargo xtask fuzz`
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -37,9 +39,7 @@ const BYTES_MAX: u32 = 4_096;
 
 /// Builds the targets and runs them; new inputs stay in the build folder, not in the corpus.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .canonicalize()?;
+    let root = program::root()?;
     let listed = cargo_fuzz(&root, &["list"])
         .output()
         .context("cargo-fuzz is needed: `cargo install cargo-fuzz --locked`")?;

@@ -1,8 +1,8 @@
 //! The program as it is shipped: built, and where the build leaves it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use acceptance::cargo;
 use anyhow::{Context, Result, ensure};
 
 /// The project's folder.
@@ -14,7 +14,7 @@ pub fn root() -> Result<PathBuf> {
 
 /// Where builds go.
 pub fn target_folder(root: &Path) -> Result<PathBuf> {
-    let output = Command::new(env!("CARGO"))
+    let output = cargo::command()
         .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
         .current_dir(root)
         .output()?;
@@ -30,10 +30,21 @@ pub fn release(root: &Path, given: Option<&Path>) -> Result<PathBuf> {
     if let Some(program) = given {
         return Ok(program.canonicalize()?);
     }
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--package", "fundwatch"])
+    build(root, &["--release"])?;
+    Ok(target_folder(root)?.join("release/fundwatch"))
+}
+
+/// Builds it.
+pub fn build(root: &Path, arguments: &[&str]) -> Result<()> {
+    let status = cargo::command()
+        .args(["build", "--locked", "--package", "fundwatch"])
+        .args(arguments)
         .current_dir(root)
         .status()?;
-    ensure!(status.success(), "the program does not build");
-    Ok(target_folder(root)?.join("release/fundwatch"))
+    ensure!(
+        status.success(),
+        "`cargo build --package fundwatch {}` failed",
+        arguments.join(" ")
+    );
+    Ok(())
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use acceptance::kafka::KafkaBroker;
 use acceptance::smtp::{Received, SmtpPeer};
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use crate::program;
 
 /// How long the broker may take to have what it is sent.
 const SEND_LIMIT: Duration = Duration::from_secs(30);
@@ -109,8 +111,14 @@ impl Programs {
         let mut programs = Programs::plain(built)?;
         programs.armed.set_file_name("fundwatch-chaos");
         if built.is_none() {
-            let armed = ["--features", "failpoints", "--bin", "fundwatch-chaos"];
-            build(&root()?, &armed)?;
+            let armed = [
+                "--quiet",
+                "--features",
+                "failpoints",
+                "--bin",
+                "fundwatch-chaos",
+            ];
+            program::build(&program::root()?, &armed)?;
         }
         Ok(programs)
     }
@@ -120,9 +128,9 @@ impl Programs {
         let folder = match built {
             Some(folder) => folder.canonicalize()?,
             None => {
-                let root = root()?;
-                build(&root, &["--bin", "fundwatch"])?;
-                build_folder(&root)?
+                let root = program::root()?;
+                program::build(&root, &["--quiet", "--bin", "fundwatch"])?;
+                program::target_folder(&root)?.join("debug")
             }
         };
         let plain = folder.join("fundwatch");
@@ -131,35 +139,4 @@ impl Programs {
             plain,
         })
     }
-}
-
-fn root() -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    Ok(root.canonicalize()?)
-}
-
-fn build(root: &Path, arguments: &[&str]) -> Result<()> {
-    let status = acceptance::cargo::command()
-        .args(["build", "--quiet", "--locked", "--package", "fundwatch"])
-        .args(arguments)
-        .current_dir(root)
-        .status()?;
-    ensure!(
-        status.success(),
-        "`cargo build {}` failed",
-        arguments.join(" ")
-    );
-    Ok(())
-}
-
-fn build_folder(root: &Path) -> Result<PathBuf> {
-    let metadata = acceptance::cargo::command()
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(root)
-        .output()?;
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .context("cargo names no build folder")?;
-    Ok(Path::new(target).join("debug"))
 }
