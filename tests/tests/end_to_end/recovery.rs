@@ -75,9 +75,11 @@ fn what_retention_took_is_on_disk_and_late_facts_withdraw_after_a_start() {
         .collect();
     let damaged = stage.damage_state().display().to_string();
     let words = stage.refused_start();
-    for word in [&damaged, "retention.ms", "accept_gap", TOPICS[0]] {
+    for word in [&damaged, "retention.ms", "accept_gap"] {
         assert!(words.contains(word), "{word} in {words}");
     }
+    // Which topic's records came first, and so before the damage, is the broker's to say.
+    assert!(TOPICS.iter().any(|topic| words.contains(topic)), "{words}");
     assert_eq!(stage.seen(), before);
     assert_eq!(stage.state_files(), files);
     for (file, bytes) in files.iter().zip(whole) {
