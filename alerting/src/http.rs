@@ -1,16 +1,19 @@
 //! `/metrics`, `/healthz` and `/readyz`, for a listener of their own: they need no login.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
@@ -185,7 +188,8 @@ pub async fn serve_within(
                 let served = connection(
                     builder.clone(),
                     stream,
-                    pages.clone().layer(Extension(ConnectInfo(peer))),
+                    peer,
+                    pages.clone(),
                     limits.life,
                     stop.clone(),
                 );
@@ -208,11 +212,17 @@ pub async fn serve_within(
 async fn connection(
     builder: http1::Builder,
     stream: TcpStream,
+    peer: SocketAddr,
     pages: Router,
     life: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
     let pages = TowerToHyperService::new(pages);
+    // Not as a layer of the pages: that would make all of them anew for each connection.
+    let pages = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        pages.call(request)
+    });
     let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), pages));
     // What goes wrong with a connection is its client's affair.
     tokio::select! {

@@ -37,6 +37,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("schema.sql")),
     M::up(include_str!("second_eyes.sql")),
     M::up(include_str!("api_tokens.sql")),
+    M::up(include_str!("tallies.sql")),
 ];
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;

@@ -194,10 +194,14 @@ impl Page {
 pub fn counts(connection: &Connection, asker: &Asker) -> Result<Counts, CasebookError> {
     let mut values = vec![Value::from(asker.n)];
     let place = covered(&asker.regions, &mut values);
+    let sum = |condition: &str| format!("coalesce(sum(c.cases) FILTER (WHERE {condition}), 0)");
     let mut select = connection.prepare_cached(&format!(
-        "SELECT count(*), count(*) FILTER (WHERE c.assignee = ?1), count(*) FILTER (WHERE c.assignee IS NULL),
-             count(*) FILTER (WHERE c.awaits <> ?1), count(*) FILTER (WHERE c.overdue = 1)
-         FROM cases c INDEXED BY cases_in_order WHERE c.active = 1{place}"
+        "SELECT {}, {}, {}, {}, {} FROM tallies c WHERE c.active = 1{place}",
+        sum("1"),
+        sum("c.assignee = ?1"),
+        sum("c.assignee IS NULL"),
+        sum("c.awaits <> ?1"),
+        sum("c.overdue = 1"),
     ))?;
     Ok(select.query_row(params_from_iter(values), |row| {
         Ok(Counts {
@@ -220,24 +224,36 @@ pub fn page(
     filter: &Filter,
 ) -> Result<Page, CasebookError> {
     let (condition, values) = condition(asker, filter);
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT count(*), coalesce(sum(c.weight_fen / 1000000000), 0), coalesce(sum(c.weight_fen % 1000000000), 0)
-         FROM cases c WHERE {condition}"
-    ))?;
+    // Whatever is not searched for is tallied.
+    let mut select = connection.prepare_cached(&match &filter.search {
+        None => format!(
+            "SELECT coalesce(sum(c.cases), 0), coalesce(sum(c.weight_e9), 0), coalesce(sum(c.weight_fen), 0)
+             FROM tallies c WHERE {condition}"
+        ),
+        Some(_) => format!(
+            "SELECT count(*), coalesce(sum(c.weight_fen / 1000000000), 0), coalesce(sum(c.weight_fen % 1000000000), 0)
+             FROM cases c WHERE {condition}"
+        ),
+    })?;
     // In two parts: no sum of what is saturated can leave what SQLite counts with.
     let (total, high, low) = select.query_row(params_from_iter(values.iter()), |row| {
         Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
     })?;
     let offset = u64::from(filter.page.min(PAGES_MAX)) * u64::from(PAGE_ROWS);
-    Ok(Page {
-        cases: rows(
+    let cases = if offset < total {
+        rows(
             connection,
             &condition,
             values,
             filter.sort,
             PAGE_ROWS,
             offset,
-        )?,
+        )?
+    } else {
+        Vec::new()
+    };
+    Ok(Page {
+        cases,
         total,
         weight_fen: i128::from(high) * 1_000_000_000 + i128::from(low),
     })
@@ -319,10 +335,18 @@ fn condition(asker: &Asker, filter: &Filter) -> (String, Vec<Value>) {
             sql.push_str(&format!(" AND c.subject_key = ?{}", values.len()));
         }
         Some(Search::Beginning(text)) => {
-            values.push(format!("{}%", escaped(text)).into());
+            // A range is looked up in an index, as a pattern is not.
+            let end = format!("{text}{}", char::MAX);
+            values.push(text.clone().into());
+            values.push(end.clone().into());
+            values.push(text.to_ascii_lowercase().into());
+            values.push(end.to_ascii_lowercase().into());
             let n = values.len();
             sql.push_str(&format!(
-                " AND (c.subject LIKE ?{n} ESCAPE '\\' OR c.alert LIKE ?{n} ESCAPE '\\')"
+                " AND (c.subject >= ?{} COLLATE NOCASE AND c.subject < ?{} COLLATE NOCASE OR c.alert >= ?{} AND c.alert < ?{n})",
+                n - 3,
+                n - 2,
+                n - 1,
             ));
         }
     }
@@ -342,18 +366,6 @@ fn covered(regions: &Regions, values: &mut Vec<Value>) -> String {
         })
         .collect();
     format!(" AND c.region IN ({})", places.join(", "))
-}
-
-/// `%` and `_` are what they are.
-fn escaped(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            matches!(c, '%' | '_' | '\\')
-                .then_some('\\')
-                .into_iter()
-                .chain([c])
-        })
-        .collect()
 }
 
 /// Filters that a person gave a name: name and query.

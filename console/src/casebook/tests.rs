@@ -379,7 +379,7 @@ fn the_queue_is_fast_at_100_000_cases() {
             let started = Instant::now();
             let (counts, page) = look();
             let took = started.elapsed();
-            assert!(took.as_millis() < 1_000, "{filter:?}: {took:?}");
+            assert!(took.as_millis() < 500, "{filter:?}: {took:?}");
             println!("{took:?} {filter:?}");
             assert!(counts.all > 40_000 && page.total > 0 && page.cases.len() == 50);
             assert!(
@@ -389,6 +389,107 @@ fn the_queue_is_fast_at_100_000_cases() {
                     })
             );
         }
+    }
+}
+
+/// What the tallies are to be, by walking every case.
+const COUNTED: &str = "SELECT region, detector, severity, standing, state, assignee, awaits, overdue, active, count(*),
+         sum(weight_fen / 1000000000), sum(weight_fen % 1000000000)
+     FROM cases GROUP BY region, detector, severity, standing, state, assignee, awaits, overdue";
+const TALLIED: &str = "SELECT region, detector, severity, standing, state, assignee, awaits, overdue, active, cases, weight_e9, weight_fen
+     FROM tallies";
+
+fn table(connection: &Connection, sql: &str) -> Vec<Vec<rusqlite::types::Value>> {
+    let mut select = connection.prepare(sql).unwrap();
+    let columns = select.column_count();
+    let rows = select.query_map([], |row| (0..columns).map(|n| row.get(n)).collect());
+    let mut rows: Vec<Vec<_>> = rows.unwrap().collect::<Result<_, _>>().unwrap();
+    rows.sort_by_key(|row| format!("{row:?}"));
+    rows
+}
+
+/// The page as it is found by walking every case: which, how many, and what they weigh.
+fn walked(connection: &Connection, condition: &str, order: &str) -> (Vec<i64>, u64, i128) {
+    let mut select = connection
+        .prepare(&format!(
+            "SELECT n, weight_fen FROM cases c WHERE {condition} ORDER BY {order}"
+        ))
+        .unwrap();
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
+    let rows: Vec<(i64, i64)> = rows.unwrap().collect::<Result<_, _>>().unwrap();
+    let weight = rows.iter().map(|(_, fen)| i128::from(*fen)).sum();
+    let page = rows.iter().take(50).map(|(n, _)| *n).collect();
+    (page, rows.len() as u64, weight)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+
+    /// However cases come and change, the tallies and the pages are those of a walk over all of them.
+    #[test]
+    fn tallies_are_what_a_walk_counts(
+        changes in proptest::collection::vec((0..80_u8, 0..12_u8, 0..i64::MAX), 1..200)
+    ) {
+        let (_folder, casebook) = casebook();
+        seeded(&casebook);
+        // What may be closed is not what is looked at here.
+        refused(&casebook, "DELETE FROM cases");
+        casebook.write_blocking(move |transaction| {
+            transaction.execute_batch("DROP TRIGGER closing_needs_a_decision")?;
+            for (case, what, n) in changes {
+                transaction.execute(
+                    "INSERT OR IGNORE INTO cases (alert, detector, subject, subject_key, region, standing, severity, weight_fen,
+                         revision, news, first_told, last_told, state, rank)
+                     VALUES (printf('%032x', ?1), 'arrears', printf('91341002Ma%02d', ?1), 'K', '341002', 'open', 2, ?2, 1, 'raised', ?1, ?1,
+                         'pending', 6)",
+                    rusqlite::params![case, n],
+                )?;
+                let set = [
+                    "region = '341021'", "severity = ?2 % 4", "standing = 'cleared'", "state = 'closed'", "state = 'working'",
+                    "assignee = 1 + ?2 % 2", "assignee = NULL", "state = 'review', proposer = 1 + ?2 % 2", "overdue = ?2 % 2",
+                    "weight_fen = ?2", "due = date(?2 % 20000, 'unixepoch')", "last_told = ?2 % 7",
+                ][usize::from(what)];
+                transaction.execute(
+                    &format!("UPDATE cases SET {set} WHERE alert = printf('%032x', ?1) AND ?2 = ?2"),
+                    rusqlite::params![case, n],
+                )?;
+            }
+            Ok(())
+        }).unwrap();
+        casebook.read_blocking(|connection| {
+            assert_eq!(table(connection, TALLIED), table(connection, COUNTED));
+            let asker = Asker { n: 1, regions: Regions::parse("341002,341021") };
+            let orders = [
+                (Sort::Urgency, "rank DESC, weight_fen DESC, n"), (Sort::Amount, "weight_fen DESC, n"),
+                (Sort::News, "last_told DESC, n DESC"), (Sort::Due, "due IS NULL, due, rank DESC, n"),
+            ];
+            let tabs = [
+                (Tab::All, "state <> 'closed'"), (Tab::Mine, "state <> 'closed' AND assignee = 1"),
+                (Tab::Unassigned, "state <> 'closed' AND assignee IS NULL"), (Tab::Closed, "state = 'closed'"),
+                (Tab::Approval, "state = 'review' AND proposer <> 1"), (Tab::Overdue, "state <> 'closed' AND overdue = 1"),
+            ];
+            let searches = [(None, "1"), (Some("91341002mA0"), "subject LIKE '91341002MA0%'"), (Some("0000000000000000000000000000000A"), "alert LIKE '%0a'")];
+            let counts = queue::counts(connection, &asker).unwrap();
+            for (tab, condition) in tabs {
+                let (.., total, _) = walked(connection, condition, "n");
+                assert_eq!(counts.of(tab).unwrap_or(total), total);
+                for (sort, order) in orders {
+                    for (search, found) in &searches {
+                        let filter = Filter {
+                            tab,
+                            sort,
+                            search: search.map(|text| queue::Search::Beginning(text.to_owned())),
+                            ..Filter::default()
+                        };
+                        let expected = walked(connection, &format!("{condition} AND {found}"), order);
+                        let page = queue::page(connection, &asker, &filter).unwrap();
+                        let rows = page.cases.iter().map(|case| case.n).collect();
+                        assert_eq!((rows, page.total, page.weight_fen), expected);
+                    }
+                }
+            }
+            Ok(())
+        }).unwrap();
     }
 }
 
