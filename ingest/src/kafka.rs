@@ -2,6 +2,10 @@
 //!
 //! No consumer group is joined and nothing is committed to the broker: where to read on is known
 //! from the store alone. Every option that matters is set here, with its reason.
+#![expect(
+    unsafe_code,
+    reason = "whole batches are taken by librdkafka's own functions, which the crate does not wrap"
+)]
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -292,3 +292,54 @@ fn put(folder: &Path, message_id: &str, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()?;
     std::fs::rename(&part, folder.join(format!("{safe}.eml")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// S36: whoever offers no encryption hears who we are, and nothing else: no password, no address, no mail.
+    #[tokio::test]
+    async fn s36_a_server_without_starttls_is_told_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Server {
+            host: "127.0.0.1".to_owned(),
+            port: listener.local_addr().unwrap().port(),
+            tls: Tls::Required,
+            parameters: Some(TlsParameters::new("localhost".to_owned()).unwrap()),
+            credentials: Some(Credentials::new("watch".to_owned(), "secret".to_owned())),
+            hello: ClientId::default(),
+            patience: Duration::from_secs(10),
+        };
+        let peer = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"220 here\r\n").unwrap();
+            let mut heard = Vec::new();
+            for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+                let Ok(line) = line else { break };
+                let answer: &[u8] = match line.get(..4) {
+                    Some("EHLO") => b"250-here\r\n250 AUTH PLAIN LOGIN\r\n",
+                    _ => b"250 all right\r\n",
+                };
+                heard.push(line);
+                if stream.write_all(answer).is_err() {
+                    break;
+                }
+            }
+            heard
+        });
+        let failure = server.connect().await.err();
+        assert!(
+            matches!(failure, Some(Failure::Transient(_))),
+            "{failure:?}"
+        );
+        let heard = peer.join().unwrap();
+        let is_harmless = |line: &String| line.starts_with("EHLO ") || line == "QUIT";
+        assert!(
+            !heard.is_empty() && heard.iter().all(is_harmless),
+            "{heard:?}"
+        );
+    }
+}

@@ -246,6 +246,17 @@ pub fn verify(connection: &Connection, known: Option<&str>) -> Result<Verified, 
     }
 }
 
+/// How many rows there are, and the last hash; none of an empty trail.
+///
+/// # Errors
+/// It cannot be read.
+pub fn head(connection: &Connection) -> Result<Option<(i64, String)>, CasebookError> {
+    let mut select =
+        connection.prepare_cached("SELECT n, hash FROM audit ORDER BY n DESC LIMIT 1")?;
+    let head = select.query_row([], |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(head.optional()?)
+}
+
 /// As [`verify`], of a casebook that may be in use; it is opened to read only.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ use rusqlite::{Transaction, params};
 use tokio::sync::watch;
 
 use super::cases::{self, Case, CaseState};
-use super::{Casebook, CasebookError, decisions, people};
+use super::{Casebook, CasebookError, audit, decisions, people};
 use crate::desk::Desk;
 use crate::rights::Regions;
 
@@ -80,9 +80,16 @@ async fn catch_up(
     let today = desk.day(desk.now());
     if *last_day != Some(today) {
         let now = desk.now();
-        casebook
-            .write(move |transaction| new_day(transaction, today, now))
+        let head = casebook
+            .write(move |transaction| {
+                new_day(transaction, today, now)?;
+                audit::head(transaction)
+            })
             .await?;
+        if let Some((rows, head)) = head {
+            // Logs are kept elsewhere: whoever cuts off the trail's end here cannot take this back.
+            tracing::info!(rows, head, "the audit trail so far");
+        }
         *last_day = Some(today);
     }
     Ok(())

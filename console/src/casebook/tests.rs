@@ -1,7 +1,9 @@
 //! What the database itself refuses, whatever the code above it does; and the figures of the queue.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
+use alerting::AlertIdentity;
 use domain::Money;
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -206,7 +208,10 @@ fn s33_the_audit_trail_is_a_chain() {
                 audit::append(transaction, &actor(), Kind::Read, true, &target, note)?;
             }
             match audit::verify(transaction, None)? {
-                Verified::Whole { rows: 10, head } => Ok(head),
+                Verified::Whole { rows: 10, head } => {
+                    assert_eq!(audit::head(transaction)?, Some((10, head.clone())));
+                    Ok(head)
+                }
                 other => Err(CasebookError::Value(format!("{other:?}"))),
             }
         })
@@ -234,6 +239,46 @@ fn s33_the_audit_trail_is_a_chain() {
         .execute_batch("DELETE FROM audit WHERE n = 5")
         .unwrap();
     assert_eq!(verify(), Verified::Broken { n: 5 });
+}
+
+/// S23: whoever adds a column says in docs/data.md whether it is personal or secret.
+#[test]
+fn s23_every_column_is_listed() {
+    let columns = |path: &std::path::Path| {
+        let connection = Connection::open(path).unwrap();
+        let mut select = connection
+            .prepare(
+                "SELECT t.name, group_concat(c.name ORDER BY c.name) FROM sqlite_schema t, pragma_table_xinfo(t.name) c
+                 WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite!_%' ESCAPE '!' GROUP BY t.name",
+            )
+            .unwrap();
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.unwrap()
+            .collect::<Result<BTreeMap<String, String>, _>>()
+            .unwrap()
+    };
+    let (folder, _casebook) = casebook();
+    let store = folder.path().join("fundwatch.sqlite");
+    drop(alerting::Store::open(&store, &AlertIdentity::default()).unwrap());
+    let inventory = include_str!("../../../docs/data.md");
+    let (of_store, of_casebook) = inventory.split_once("## The casebook").unwrap();
+    for (words, path) in [
+        (of_store, store),
+        (of_casebook, folder.path().join("console.sqlite")),
+    ] {
+        let listed: BTreeMap<String, String> = words
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .map(|line| {
+                let mut names = line.split('`').skip(1).step_by(2);
+                let table = names.next().unwrap().to_owned();
+                let mut columns: Vec<&str> = names.collect();
+                columns.sort_unstable();
+                (table, columns.join(","))
+            })
+            .collect();
+        assert_eq!(columns(&path), listed);
+    }
 }
 
 #[test]
