@@ -1,6 +1,6 @@
 //! `fundwatch replay`: feed files to alerts, as of a date (contract section 7).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -187,20 +187,27 @@ pub fn judge(files: &Arc<FeedFiles>, plan: &Plan, workers: usize) -> Result<Judg
 
 /// Corrects the counts by what the books found, and fetches the bytes of conflicting records.
 fn settle(files: &Arc<FeedFiles>, outcomes: &[Outcome], read: &mut Read) -> Result<(), Failure> {
-    let mut conflicting = Vec::new();
+    let mut redelivered = [0_i64; Topic::ALL.len()];
+    let mut conflicting = BTreeSet::new();
     for outcome in outcomes {
         match outcome {
-            Outcome::Redelivered { topic, count, .. } => {
-                read.tallies[topic.index()].accepted_was_redelivered(*count);
-            }
+            Outcome::Redelivered { topic, count, .. } => redelivered[topic.index()] += count,
             Outcome::Conflicting { topic, position } => {
-                read.tallies[topic.index()].accepted_was_conflicting(1);
-                conflicting.push((Position(*position), *topic));
+                conflicting.insert((Position(*position), *topic));
+            }
+            Outcome::NoConflict { topic, position } => {
+                conflicting.remove(&(Position(*position), *topic));
             }
             _ => {}
         }
     }
-    conflicting.sort_unstable();
+    for (tally, count) in read.tallies.iter_mut().zip(redelivered) {
+        let count = u64::try_from(count).expect("what is taken back was counted");
+        tally.accepted_was_redelivered(count);
+    }
+    for (_, topic) in &conflicting {
+        read.tallies[topic.index()].accepted_was_conflicting(1);
+    }
     let positions: Vec<_> = conflicting.iter().map(|(position, _)| *position).collect();
     let records = files.read_again(&positions)?;
     read.rejected.extend(

@@ -311,11 +311,19 @@ pub enum Outcome {
         topic: Topic,
         /// The records' positions divided by 2^48: on Kafka the partition.
         lane: u16,
-        /// How many.
-        count: u64,
+        /// How many; less than none if some of those before turned out to conflict with an earlier record.
+        count: i64,
     },
     /// An id that was accepted with another content: goes to the dead letter.
     Conflicting {
+        /// The feed.
+        topic: Topic,
+        /// Where the record came.
+        position: u64,
+    },
+    /// It had been told as conflicting, and says the same as an earlier record that came since: a redelivery, which is
+    /// counted as such besides.
+    NoConflict {
         /// The feed.
         topic: Topic,
         /// Where the record came.

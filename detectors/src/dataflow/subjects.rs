@@ -98,7 +98,7 @@ type Part = (Topic, RegionId, u16, u32, BusinessDate);
 /// What an epoch's settling brings, summed up.
 #[derive(Default)]
 struct Settling {
-    redelivered: BTreeMap<(Topic, u16), u64>,
+    redelivered: BTreeMap<(Topic, u16), i64>,
     receipts: HashMap<(RegionId, BusinessDate), (i64, Money, i64, Money)>,
     received: BTreeMap<Part, (i64, Money)>,
     cause: Option<(u64, EvidenceId)>,
@@ -311,7 +311,10 @@ impl Subjects {
                 match newcomer {
                     Newcomer::Accepted(fact) => pass_on(fact, true, *peers, send),
                     Newcomer::Retracted(fact) => pass_on(fact, false, *peers, send),
-                    Newcomer::Redelivered(_) | Newcomer::Conflicting(_) => {}
+                    Newcomer::Redelivered(_)
+                    | Newcomer::Conflicting(_)
+                    | Newcomer::NoRedelivery(_)
+                    | Newcomer::NoConflict(_) => {}
                 }
                 settling.take(newcomer, item, live.as_ref(), outcomes);
             });
@@ -521,11 +524,13 @@ impl Settling {
         match newcomer {
             Newcomer::Accepted(fact) => self.accept(fact, item, 1, live),
             Newcomer::Retracted(fact) => self.accept(fact, item, -1, live),
-            Newcomer::Redelivered(fact) => {
-                *self
-                    .redelivered
-                    .entry((fact.kind().topic(), lane(fact.position())))
-                    .or_default() += 1;
+            Newcomer::Redelivered(fact) => *self.redelivered_of(fact) += 1,
+            Newcomer::NoRedelivery(fact) => *self.redelivered_of(fact) -= 1,
+            Newcomer::NoConflict(fact) => {
+                outcomes.push(Outcome::NoConflict {
+                    topic: fact.kind().topic(),
+                    position: fact.position(),
+                });
             }
             Newcomer::Conflicting(fact) => {
                 outcomes.push(Outcome::Conflicting {
@@ -534,6 +539,11 @@ impl Settling {
                 });
             }
         }
+    }
+
+    fn redelivered_of(&mut self, fact: Packed<'_>) -> &mut i64 {
+        let key = (fact.kind().topic(), lane(fact.position()));
+        self.redelivered.entry(key).or_default()
     }
 
     #[inline]

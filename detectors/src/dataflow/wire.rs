@@ -49,9 +49,13 @@ enum WireOutcome {
     Redelivered {
         topic: u8,
         lane: u16,
-        count: u64,
+        count: i64,
     },
     Conflicting {
+        topic: u8,
+        position: u64,
+    },
+    NoConflict {
         topic: u8,
         position: u64,
     },
@@ -87,6 +91,10 @@ impl WireOutcome {
                 count: *count,
             },
             Outcome::Conflicting { topic, position } => WireOutcome::Conflicting {
+                topic: number(*topic),
+                position: *position,
+            },
+            Outcome::NoConflict { topic, position } => WireOutcome::NoConflict {
                 topic: number(*topic),
                 position: *position,
             },
@@ -133,6 +141,10 @@ impl WireOutcome {
                 count,
             },
             WireOutcome::Conflicting { topic, position } => Outcome::Conflicting {
+                topic: topic_of(topic)?,
+                position,
+            },
+            WireOutcome::NoConflict { topic, position } => Outcome::NoConflict {
                 topic: topic_of(topic)?,
                 position,
             },
@@ -530,12 +542,13 @@ mod tests {
             Outcome::Redelivered {
                 topic,
                 lane: u16::MAX,
-                count: u64::MAX,
+                count: i64::MIN,
             },
             Outcome::Conflicting {
                 topic,
                 position: u64::MAX,
             },
+            Outcome::NoConflict { topic, position: 1 },
             Outcome::Received(received),
             Outcome::Closed(close),
             Outcome::Present(day(45_003)),

@@ -61,6 +61,8 @@ struct Index<K> {
     heads: Vec<Head>,
     /// Books with facts that are not settled.
     dirty: Vec<u32>,
+    /// Of the books that have some: the last of the facts that were taken out, each with the address of the one before.
+    dropped: HashMap<u32, Address, FixedState>,
 }
 
 /// Where a book begins: side by side, for both are touched by each fact.
@@ -78,6 +80,7 @@ impl<K> Default for Index<K> {
             keys: Vec::new(),
             heads: Vec::new(),
             dirty: Vec::new(),
+            dropped: HashMap::default(),
         }
     }
 }
@@ -105,6 +108,10 @@ pub enum Newcomer<'a> {
     Redelivered(Packed<'a>),
     /// An id that was accepted with another content.
     Conflicting(Packed<'a>),
+    /// It had been a redelivery, and an earlier record of the same id says something else: it conflicts from now on.
+    NoRedelivery(Packed<'a>),
+    /// It had been a conflict, and an earlier record of the same id says the same: it is a redelivery from now on.
+    NoConflict(Packed<'a>),
 }
 
 /// What settling needs, kept so that it is not allocated for each book.
@@ -304,18 +311,21 @@ impl Books {
         mut newcomer: impl FnMut(Newcomer<'_>, &str),
     ) -> Settled<'_> {
         let at = number as usize;
-        let (key, head) = match shelf {
+        let (key, head, dropped) = match shelf {
             Shelf::Person => (
                 u128::from(self.persons.keys[at]),
                 &mut self.persons.heads[at].last,
+                &mut self.persons.dropped,
             ),
             Shelf::Enterprise => (
                 self.enterprises.keys[at],
                 &mut self.enterprises.heads[at].last,
+                &mut self.enterprises.dropped,
             ),
             Shelf::Transfer => (
                 u128::from(self.transfers.keys[at]),
                 &mut self.transfers.heads[at].last,
+                &mut self.transfers.dropped,
             ),
         };
         let bench = &mut self.bench;
@@ -327,7 +337,18 @@ impl Books {
         }
         bench.chain.reverse();
         if may_repeat(&self.log, &bench.chain, &mut bench.seen) {
-            drop_repeated(&mut self.log, &self.items, bench, head, &mut newcomer);
+            let mut last = dropped.get(&number).copied().unwrap_or_default();
+            drop_repeated(
+                &mut self.log,
+                &self.items,
+                bench,
+                head,
+                &mut last,
+                &mut newcomer,
+            );
+            if !last.is_none() {
+                dropped.insert(number, last);
+            }
         }
         // What is not counted came since the last time; accepted facts are told oldest first.
         for at in 0..bench.chain.len() {
@@ -412,13 +433,15 @@ fn id_hash(fact: Packed<'_>) -> u64 {
     hash ^ hash >> 32
 }
 
-/// Leaves of each kind and id the record with the least position, and tells of the others.
+/// Leaves of each kind and id the record with the least position, and tells of the others. Those are remembered: what
+/// they are follows from the first, and a record of another partition may come to be that later.
 #[cold]
 fn drop_repeated(
     log: &mut FactLog,
     items: &Items,
     bench: &mut Bench,
     head: &mut Address,
+    dropped: &mut Address,
     newcomer: &mut impl FnMut(Newcomer<'_>, &str),
 ) {
     let chain = &mut bench.chain;
@@ -430,7 +453,6 @@ fn drop_repeated(
         let fact = log.get(chain[*at as usize]);
         (fact.kind(), fact.id_bytes(), fact.position())
     });
-    let mut dropped = false;
     let same = |log: &FactLog, a: u32, b: u32| {
         let (a, b) = (log.get(chain[a as usize]), log.get(chain[b as usize]));
         a.kind() == b.kind() && a.id_bytes() == b.id_bytes()
@@ -441,6 +463,28 @@ fn drop_repeated(
     let mut counted = Vec::new();
     for group in groups {
         let first = log.get(chain[group[0] as usize]);
+        let later = group[1..].iter().map(|at| log.get(chain[*at as usize]));
+        // The first until now; what it says decided about those that came after it.
+        if let Some(before) = later.into_iter().find(|fact| fact.is_counted())
+            && !before.says_the_same(first)
+        {
+            let mut address = *dropped;
+            while !address.is_none() {
+                let fact = log.get(address);
+                address = log.before(address);
+                if (fact.kind(), fact.id_bytes()) != (first.kind(), first.id_bytes()) {
+                    continue;
+                }
+                let item = item_name(items, fact);
+                if fact.says_the_same(before) {
+                    newcomer(Newcomer::NoRedelivery(fact), item);
+                    newcomer(Newcomer::Conflicting(fact), item);
+                } else if fact.says_the_same(first) {
+                    newcomer(Newcomer::NoConflict(fact), item);
+                    newcomer(Newcomer::Redelivered(fact), item);
+                }
+            }
+        }
         for at in &group[1..] {
             let fact = log.get(chain[*at as usize]);
             let item = item_name(items, fact);
@@ -462,16 +506,19 @@ fn drop_repeated(
                 }
             }
             gone[*at as usize] = true;
-            dropped = true;
         }
     }
     for address in counted {
         log.set_counted(address);
     }
-    if dropped {
+    if gone.contains(&true) {
         let mut at = 0;
-        chain.retain(|_| {
+        chain.retain(|address| {
             at += 1;
+            if gone[at - 1] {
+                log.relink(*address, *dropped);
+                *dropped = *address;
+            }
             !gone[at - 1]
         });
         let mut before = Address::NONE;

@@ -62,8 +62,8 @@ pub struct Committer {
 #[derive(Clone, Copy, Default)]
 struct Counts {
     read: Tally,
-    redelivered: u64,
-    conflicting: u64,
+    redelivered: i64,
+    conflicting: i64,
 }
 
 /// What a committer works with.
@@ -215,6 +215,15 @@ impl Committer {
                     touched.insert((topic, partition), ());
                     conflicting.push((topic, partition, offset));
                 }
+                // Its dead letter stays: what was told is not taken back, the counts say what it is.
+                Outcome::NoConflict { topic, position } => {
+                    let (partition, _) = partition_and_offset(position);
+                    self.counts
+                        .entry((topic, partition))
+                        .or_default()
+                        .conflicting -= 1;
+                    touched.insert((topic, partition), ());
+                }
                 Outcome::Closed(close) => {
                     let region = self.policy.region(close.region()).code;
                     let closed = self
@@ -323,10 +332,11 @@ impl Committer {
             .copied()
             .unwrap_or_default();
         let mut tally = counts.read;
+        let found = |count: i64| u64::try_from(count).expect("what is taken back was counted");
         if !faults::planted!("redelivery-counted-as-accepted") {
-            tally.accepted_was_redelivered(counts.redelivered);
+            tally.accepted_was_redelivered(found(counts.redelivered));
         }
-        tally.accepted_was_conflicting(counts.conflicting);
+        tally.accepted_was_conflicting(found(counts.conflicting));
         assert!(
             tally.is_whole(),
             "every record of {topic} is accounted for: {tally:?}"

@@ -521,10 +521,22 @@ impl Store {
         Ok(self.0.query_row(query, [], |row| row.get(0))?)
     }
 
+    /// Not if the daemon ended while it made the file: SQLite takes back what was begun when the next one opens it, and
+    /// has nothing to say to those who only read.
     fn has_tables(&self) -> Result<bool> {
-        Ok(self.count(
+        let known = self.0.query_row(
             "SELECT count(*) FROM sqlite_schema WHERE name IN ('offsets', 'mail', 'feed_totals')",
-        )? == 3)
+            [],
+            |row| row.get::<_, i64>(0),
+        );
+        match known {
+            Err(rusqlite::Error::SqliteFailure(error, _))
+                if error.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK =>
+            {
+                Ok(false)
+            }
+            known => Ok(known? == 3),
+        }
     }
 
     /// The first offset not committed of each partition.
