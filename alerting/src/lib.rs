@@ -8,6 +8,7 @@
 mod back_off;
 pub mod batch;
 mod blocking;
+pub mod client;
 pub mod explain;
 pub mod hook;
 pub mod http;

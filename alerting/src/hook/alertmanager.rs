@@ -14,9 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
-use super::client::Client;
 use super::config::AlertmanagerConfig;
 use crate::blocking::Blocking;
+use crate::client::Client;
 use crate::mail::{Clock, Office};
 use crate::metrics::{Metrics, PostResult};
 use crate::renewable::Renewable;

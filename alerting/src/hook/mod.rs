@@ -5,7 +5,6 @@
 //! expects; nothing of that needs to be kept. Neither is ever told a resident ID number.
 
 mod alertmanager;
-mod client;
 mod config;
 mod webhook;
 

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use super::client::{Answer, Client};
 use super::config::WebhookConfig;
 use crate::back_off;
 use crate::blocking::Blocking;
+use crate::client::{Answer, Client};
 use crate::life::EventKind;
 use crate::mail::text::scrub;
 use crate::mail::{Clock, who};

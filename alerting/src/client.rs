@@ -1,10 +1,10 @@
-//! Posts JSON over HTTP, TLS by rustls. Follows no redirection, and keeps no cookie.
+//! Asks other programs over HTTP, TLS by rustls. Follows no redirection, keeps no cookie, and waits for nobody for long.
 
 use std::path::Path;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode, Uri, header};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderValue, Request, StatusCode, Uri, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -13,6 +13,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::mail::config::is_loopback;
 use crate::mail::text::scrub;
 
 /// The longest text of an answer or an error that is kept.
@@ -20,16 +21,16 @@ const TEXT_MAX: usize = 200;
 /// Bytes of an answer that are read at most.
 const ANSWER_BYTES_MAX: usize = 4_096;
 
-/// Keeps connections from post to post.
+/// Keeps connections from request to request.
 #[derive(Clone)]
-pub(super) struct Client {
+pub struct Client {
     pool: Pool<HttpsConnector<HttpConnector>, Body>,
     patience: Duration,
 }
 
 /// What the other side said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub status: StatusCode,
     /// Its first words, cleaned.
     pub words: String,
@@ -40,7 +41,7 @@ impl Client {
     ///
     /// # Errors
     /// The file cannot be read, or no authority is to be had.
-    pub(super) fn new(ca_file: Option<&Path>, patience: Duration) -> Result<Client, String> {
+    pub fn new(ca_file: Option<&Path>, patience: Duration) -> Result<Client, String> {
         let mut roots = RootCertStore::empty();
         // One that cannot be read is one less to trust.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -71,45 +72,67 @@ impl Client {
         })
     }
 
-    /// Posts a body with some headers more.
+    /// Posts JSON with some headers more.
     ///
     /// # Errors
     /// There was no answer: trying again may help.
-    pub(super) async fn post(
+    pub(crate) async fn post(
         &self,
         url: &Uri,
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Result<Answer, String> {
-        let mut request = Request::post(url)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(
-                header::USER_AGENT,
-                concat!("fundwatch/", env!("CARGO_PKG_VERSION")),
-            );
+        let mut request = Request::post(url).header(header::CONTENT_TYPE, "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request
             .body(Body::from(body))
             .map_err(|error| error.to_string())?;
+        let (status, answer) = self.ask(request, ANSWER_BYTES_MAX).await?;
+        // A long answer, or one that breaks off, is an answer all the same.
+        let words = scrub(&String::from_utf8_lossy(&answer.unwrap_or_default()));
+        Ok(Answer {
+            status,
+            words: words.chars().take(TEXT_MAX).collect(),
+        })
+    }
+
+    /// Sends a request, and reads what is answered; `None` if that is longer than so many bytes, or breaks off.
+    ///
+    /// # Errors
+    /// There was no answer: trying again may help.
+    pub async fn ask(
+        &self,
+        mut request: Request<Body>,
+        bytes_max: usize,
+    ) -> Result<(StatusCode, Option<Bytes>), String> {
+        let us = HeaderValue::from_static(concat!("fundwatch/", env!("CARGO_PKG_VERSION")));
+        request.headers_mut().insert(header::USER_AGENT, us);
         let exchange = async {
             let response = self.pool.request(request).await.map_err(|e| text_of(&e))?;
             let status = response.status();
-            let answer = to_bytes(Body::new(response.into_body()), ANSWER_BYTES_MAX).await;
-            // A long answer, or one that breaks off, is an answer all the same.
-            let words = answer.unwrap_or_default();
-            let words = scrub(&String::from_utf8_lossy(&words));
-            Ok(Answer {
-                status,
-                words: words.chars().take(TEXT_MAX).collect(),
-            })
+            let answer = to_bytes(Body::new(response.into_body()), bytes_max).await;
+            Ok((status, answer.ok()))
         };
         match tokio::time::timeout(self.patience, exchange).await {
             Ok(result) => result,
             Err(_) => Err(format!("no answer within {} s", self.patience.as_secs())),
         }
     }
+}
+
+/// Whether nobody on the way reads what is sent to an address: it is `https`, or this very machine's; and it holds no password.
+pub fn is_private(url: &Uri) -> bool {
+    let is_plain = url
+        .authority()
+        .is_some_and(|authority| !authority.as_str().contains('@'));
+    is_plain
+        && match url.scheme_str() {
+            Some("https") => true,
+            Some("http") => url.host().is_some_and(is_loopback),
+            _ => false,
+        }
 }
 
 /// The error with its causes, fit for the store and the log.
