@@ -15,6 +15,8 @@
 //! reveals_per_hour = 50
 //! export_rows_max = 10000
 //! ```
+//!
+//! and, where people log in by an OpenID provider, `[console.oidc]`: [`OidcConfig`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +26,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::casebook::people::Limits;
+use crate::oidc::OidcConfig;
 
 /// The table.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,6 +56,8 @@ pub struct ConsoleConfig {
     pub reveals_per_hour: u32,
     /// Rows of an export.
     pub export_rows_max: u32,
+    /// A provider that people may log in by.
+    pub oidc: Option<OidcConfig>,
 }
 
 impl Default for ConsoleConfig {
@@ -70,6 +75,7 @@ impl Default for ConsoleConfig {
             session_hours: 10,
             reveals_per_hour: 50,
             export_rows_max: 10_000,
+            oidc: None,
         }
     }
 }
@@ -114,6 +120,9 @@ impl ConsoleConfig {
                     "console.{key}: {value} is not from {least} to {most}"
                 ));
             }
+        }
+        if let Some(oidc) = &self.oidc {
+            oidc.check(faults);
         }
     }
 

@@ -6,6 +6,7 @@
 //! | `rights` | roles, rights, regions: who may do what |
 //! | `desk` | what people need to know of the pool: names, calendar, clock |
 //! | `casebook` | SQLite: people, sessions, cases, decisions, letters, the audit trail; `follow` keeps it up with the alerts' store |
+//! | `oidc` | an OpenID provider that says who somebody is |
 //! | `words` | every word of the pages, in both languages |
 //! | `web` | the tables of routes, the gates before them, the pages, the API; templates are in `templates/`, what a browser loads in `static/` |
 //!
@@ -16,6 +17,7 @@
 pub mod casebook;
 mod config;
 mod desk;
+mod oidc;
 pub mod rights;
 #[cfg(test)]
 mod test_kit;
@@ -37,6 +39,7 @@ use web::App;
 
 pub use config::ConsoleConfig;
 pub use desk::Desk;
+pub use oidc::{OidcConfig, Provider};
 
 /// What a browser may take: an office's whole staff at once, and then as many that are slow.
 const LIMITS: Limits = Limits {
@@ -87,6 +90,15 @@ impl Console {
     /// The casebook.
     pub const fn casebook(&self) -> &Casebook {
         &self.casebook
+    }
+
+    /// The same, with a provider that people may log in by.
+    #[must_use]
+    pub fn with_provider(self, provider: Provider) -> Console {
+        Console {
+            app: self.app.with_provider(provider),
+            ..self
+        }
     }
 
     /// Serves the pages and follows the alerts' store, until told to stop. What the decisions say of the detectors is

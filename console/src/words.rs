@@ -64,6 +64,20 @@ words! {
     enrolled: "已设置，请登录。", "Done. Log in now.";
     qr_alt: "身份验证器用的二维码", "QR code for the authenticator";
 
+    by_provider: "统一身份认证登录", "Log in by the identity provider";
+    provider_leave: "正在转到统一身份认证平台。如未自动转到，请点击：", "On the way to the identity provider. If nothing happens:";
+    provider_go: "前往统一身份认证平台", "Go to the identity provider";
+    provider_code: "统一身份认证平台已确认您的身份。请输入动态验证码。", "The identity provider has said who you are. Now the code of your second factor.";
+    enrol_bound: "启用账号", "Enrol";
+    provider_enrol: "此账号通过统一身份认证登录，不设密码。下一步请以上面的账号在认证平台登录一次，即与本账号绑定。", "This account logs in by the identity provider, and has no password. Log in there once, under the login above: that binds it to this account.";
+    provider_none: "此账号通过统一身份认证登录，但本系统没有配置认证平台。请联系管理员。", "This account logs in by an identity provider, and none is configured. Ask the administrator.";
+    provider_away: "统一身份认证平台没有应答，暂时不能用它登录。请稍后再试；有密码的账号仍可登录。持续如此请联系管理员。", "The identity provider does not answer: nobody logs in by it for now. Try again later; accounts with a password work on. If it stays so, tell the administrator.";
+    provider_over: "登录未完成：已超过 10 分钟、已用过，或不是从本浏览器开始的。请重新登录。", "The login was not finished: it took longer than 10 minutes, was used before, or did not begin in this browser. Begin again.";
+    provider_refused: "统一身份认证未通过，未能登录。请重试；持续如此请联系管理员。", "What the identity provider said does not hold, or it refused. Try again; if it stays so, tell the administrator.";
+    provider_factor: "统一身份认证平台没有核验第二因素，不能登录。请在该平台启用第二因素后重试。", "The identity provider asked for no second factor, and one is needed. Set one up there, and try again.";
+    provider_account: "您通过统一身份认证登录：密码在认证平台更改；本账号不能发放接口令牌。", "You log in by the identity provider: passwords are changed there, and this account makes no API tokens.";
+    provider_unknown: "统一身份认证平台已确认您的身份，但没有与之绑定的可用账号。首次登录请先凭一次性口令启用；如有疑问请联系管理员。", "The identity provider has said who you are, but no open account is bound to that. Before the first login enrol with a one-time token; else ask the administrator.";
+
     queue: "预警办理", "Alert queue";
     tabs: "分类", "Tabs";
     filter: "筛选", "Filter";
@@ -300,6 +314,10 @@ words! {
     disabled: "已停用", "disabled";
     person_add: "新增人员", "Add a person";
     person_change: "更改", "Change";
+    way: "登录方式", "Logs in by";
+    way_password: "密码", "password";
+    way_provider: "统一身份认证", "the identity provider";
+    way_help: "更改登录方式后，原密码、第二因素和绑定作废并强制下线，须凭新口令重新启用。", "Another way takes password, second factor and binding away, and ends sessions: enrol anew with a new token.";
     person_disable: "停用", "Disable";
     token_make: "发放口令", "New token";
     sessions_end: "强制下线", "End sessions";
@@ -609,6 +627,16 @@ pub const fn refusal(refusal: Refusal, language: Language) -> &'static str {
             language,
             "口令无效、已用过或已过期。",
             "The token is unknown, used, or too old.",
+        ),
+        Refusal::AnotherPerson => pick(
+            language,
+            "统一身份认证平台上的登录名与此账号不符，未绑定。",
+            "The identity provider calls you by another login than this account's: it was not bound.",
+        ),
+        Refusal::IdentityTaken => pick(
+            language,
+            "该身份已与另一账号绑定。",
+            "You are bound to another account here.",
         ),
         Refusal::OwnRole => pick(
             language,

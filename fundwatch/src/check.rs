@@ -53,6 +53,14 @@ pub fn run(arguments: &cli::Check) -> Result<(), Failure> {
                         None => Ok(()),
                     },
                     WebhookConfig::read_secrets(&config.webhooks),
+                    match config
+                        .console
+                        .as_ref()
+                        .and_then(|console| console.oidc.as_ref())
+                    {
+                        Some(oidc) => oidc.provider().map(drop).map_err(|fault| vec![fault]),
+                        None => Ok(()),
+                    },
                     config
                         .mail
                         .try_mails(&loaded)
@@ -245,6 +253,11 @@ mod tests {
         assert!(cluster(private, "secret_file = \"long\"").is_ok());
         let console = |more: &str| check(&format!("[console]\n{more}"));
         assert!(console("").is_ok());
+        let provider =
+            "[console.oidc]\nissuer = \"https://login.example.org\"\nclient_id = \"fundwatch\"\n";
+        let oidc = |more: &str| console(&format!("{provider}{more}"));
+        // Nobody is asked: there is no such provider.
+        assert!(oidc("client_secret_file = \"long\"").is_ok());
         for (said, key) in [
             (cluster(private, ""), "cluster.secret_file: "),
             (
@@ -263,6 +276,12 @@ mod tests {
                 console("casebook = \"fundwatch.sqlite\""),
                 "console.casebook: ",
             ),
+            (
+                oidc("client_secret_file = \"nowhere\""),
+                "nowhere`: No such file",
+            ),
+            (oidc("ca_file = \"nowhere\""), "console.oidc.ca_file: `"),
+            (oidc("scope = \"\""), "console.oidc.scope: "),
         ] {
             let Err(Failure::Usage(words)) = said else {
                 panic!("nothing is said of {key}");

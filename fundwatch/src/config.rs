@@ -216,17 +216,18 @@ impl Config {
         let hooks = self.webhooks.iter_mut();
         let hooks = hooks.flat_map(|hook| [&mut hook.secret_file, &mut hook.ca_file]);
         let hooks = hooks.flat_map(Option::as_mut);
+        let console = self.console.iter_mut().flat_map(|console| {
+            let oidc = console.oidc.iter_mut();
+            let oidc = oidc.flat_map(|oidc| [&mut oidc.client_secret_file, &mut oidc.ca_file]);
+            oidc.chain([&mut console.casebook])
+        });
         let paths = paths
             .into_iter()
             .flatten()
             .chain(mail.into_iter().flat_map(Option::as_mut))
             .chain(hooks)
             .chain(self.alertmanager.ca_file.as_mut())
-            .chain(
-                self.console
-                    .as_mut()
-                    .and_then(|console| console.casebook.as_mut()),
-            )
+            .chain(console.flat_map(Option::as_mut))
             .chain(self.kafka.secret_files.values_mut());
         for path in paths {
             *path = folder.join(&*path);

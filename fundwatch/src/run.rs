@@ -392,6 +392,10 @@ fn review_console(
     let casebook = config.casebook();
     let console = Console::open(table.clone(), &casebook, store.path().to_owned(), desk)
         .with_context(|| format!("cannot open the casebook `{}`", casebook.display()))?;
+    let console = match &table.oidc {
+        Some(oidc) => console.with_provider(oidc.provider().map_err(|fault| anyhow!(fault))?),
+        None => console,
+    };
     let serve = console
         .with_facts(facts)
         .serve(listener, Arc::clone(metrics), stopping.clone());

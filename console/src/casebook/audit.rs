@@ -309,7 +309,7 @@ pub fn of_account(
     let mut select = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM audit WHERE login = ?1 AND at >= ?2
              AND kind IN ('login', 'enrolled', 'password-changed', 'api-token-made', 'api-token-revoked')
-         UNION ALL SELECT {COLUMNS} FROM audit WHERE login = '' AND kind = 'login' AND at >= ?2 AND target = ?1
+         UNION ALL SELECT {COLUMNS} FROM audit WHERE login = '' AND kind IN ('login', 'enrolled') AND at >= ?2 AND target = ?1
          UNION ALL SELECT {COLUMNS} FROM audit
              WHERE kind IN ('person-added', 'person-changed', 'token-made') AND at >= ?2 AND target = ?1
          ORDER BY n DESC LIMIT ?3"

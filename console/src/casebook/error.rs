@@ -84,6 +84,10 @@ pub enum Refusal {
     WrongCode,
     /// The token is unknown, used, or too old.
     BadToken,
+    /// The provider calls whoever has the token by another login than the account's.
+    AnotherPerson,
+    /// The identity at the provider is bound to another account.
+    IdentityTaken,
     /// Nobody changes his own role.
     OwnRole,
 }

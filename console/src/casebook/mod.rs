@@ -11,6 +11,7 @@ pub mod codes;
 pub mod decisions;
 pub mod error;
 pub mod follow;
+pub mod identities;
 pub mod letters;
 pub mod people;
 pub mod queue;
@@ -38,6 +39,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("second_eyes.sql")),
     M::up(include_str!("api_tokens.sql")),
     M::up(include_str!("tallies.sql")),
+    M::up(include_str!("identities.sql")),
 ];
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;

@@ -1,6 +1,6 @@
 //! People: accounts, one-time tokens to enrol with, passwords, the second factor, sessions.
 //!
-//! There is no default account. A token and a session are stored by hash alone, a password as an argon2id text that
+//! There is no default account. Those who log in by an OpenID provider have no password: `identities`. A token and a session are stored by hash alone, a password as an argon2id text that
 //! carries its own parameters.
 
 use argon2::password_hash::phc::PasswordHash;
@@ -43,8 +43,10 @@ const TOTP_BYTES: usize = 20;
 pub struct Account {
     /// Who.
     pub person: Person,
-    /// Whether the person has set a password.
+    /// Whether the person has set a password, or is bound to an identity of the provider's.
     pub is_enrolled: bool,
+    /// Whether the person logs in by the provider.
+    pub by_provider: bool,
     /// Whether the person has a second factor.
     pub has_totp: bool,
     /// Whether the account is closed.
@@ -62,8 +64,15 @@ pub struct Secrets {
     pub n: i64,
     /// The password's text.
     pub password: String,
+    /// The second factor.
+    pub factor: Factor,
+}
+
+/// The second factor of an account, if it has one.
+#[derive(Clone)]
+pub struct Factor {
     totp: Option<String>,
-    totp_step: u64,
+    step: u64,
 }
 
 /// A new session: what the browser gets.
@@ -332,6 +341,22 @@ pub fn enrol(
     password: &str,
     totp: Option<(&str, u64)>,
 ) -> Result<Person, CasebookError> {
+    let owner = use_up(transaction, actor, token, totp)?;
+    transaction.execute(
+        "UPDATE people SET password = ?2 WHERE n = ?1",
+        params![owner.n, password],
+    )?;
+    enrolled(transaction, actor, &owner, "")?;
+    Ok(owner)
+}
+
+/// Uses up a token, and sets the second factor of whoever has it. All sessions and tokens of the account end.
+pub(super) fn use_up(
+    transaction: &Transaction<'_>,
+    actor: &Actor,
+    token: &str,
+    totp: Option<(&str, u64)>,
+) -> Result<Person, CasebookError> {
     let owner = token_owner(transaction, token, actor.at)?;
     let now = actor.at.as_millisecond();
     transaction.execute(
@@ -339,22 +364,37 @@ pub fn enrol(
         params![hash(token.trim()), now],
     )?;
     transaction.execute(
-        "UPDATE people SET password = ?2, totp = ?3, totp_step = ?4 WHERE n = ?1",
+        "UPDATE people SET totp = ?2, totp_step = ?3 WHERE n = ?1",
         params![
             owner.n,
-            password,
             totp.map(|(secret, _)| secret),
             totp.map_or(0, |(_, step)| i64::try_from(step).unwrap_or(i64::MAX))
         ],
     )?;
     end_all(transaction, owner.n, now)?;
     api_tokens::revoke_all(transaction, owner.n, actor.at)?;
+    Ok(owner)
+}
+
+/// The row of an enrolment: the owner's own act.
+pub(super) fn enrolled(
+    transaction: &Transaction<'_>,
+    actor: &Actor,
+    owner: &Person,
+    note: &str,
+) -> Result<(), CasebookError> {
     let actor = Actor {
         person: Some(owner.clone()),
         ..actor.clone()
     };
-    audit::append(transaction, &actor, Kind::Enrolled, true, &owner.login, "")?;
-    Ok(owner)
+    audit::append(
+        transaction,
+        &actor,
+        Kind::Enrolled,
+        true,
+        &owner.login,
+        note,
+    )
 }
 
 /// Changes role, regions, or whether the account is open. Its sessions end: rights are those of now, as those of its tokens
@@ -403,18 +443,19 @@ pub fn change(
 /// It cannot be read.
 pub fn accounts(connection: &Connection) -> Result<Vec<Account>, CasebookError> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {PERSON}, p.password IS NOT NULL, p.totp IS NOT NULL, p.disabled, p.since,
-             (SELECT count(*) FROM sessions s WHERE s.person = p.n AND s.ended IS NULL)
-         FROM people p ORDER BY p.login"
+        "SELECT {PERSON}, coalesce(p.password, i.identity) IS NOT NULL, i.person IS NOT NULL, p.totp IS NOT NULL, p.disabled,
+             p.since, (SELECT count(*) FROM sessions s WHERE s.person = p.n AND s.ended IS NULL)
+         FROM people p LEFT JOIN identities i ON i.person = p.n ORDER BY p.login"
     ))?;
     let rows = select.query_map([], |row| {
         Ok(Account {
             person: person(row)?,
             is_enrolled: row.get(5)?,
-            has_totp: row.get(6)?,
-            is_disabled: row.get(7)?,
-            since: time_of(row.get(8)?),
-            sessions: row.get(9)?,
+            by_provider: row.get(6)?,
+            has_totp: row.get(7)?,
+            is_disabled: row.get(8)?,
+            since: time_of(row.get(9)?),
+            sessions: row.get(10)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -455,32 +496,35 @@ pub fn secrets(connection: &Connection, login: &str) -> Result<Option<Secrets>, 
             Ok(Secrets {
                 n: row.get(0)?,
                 password: row.get(1)?,
-                totp: row.get(2)?,
-                totp_step: row.get(3)?,
+                factor: Factor::new(row.get(2)?, row.get(3)?),
             })
         })
         .optional()?;
     Ok(found)
 }
 
-impl Secrets {
+impl Factor {
+    pub(super) const fn new(totp: Option<String>, step: u64) -> Factor {
+        Factor { totp, step }
+    }
+
     /// The step of the second factor that the code is of: `Ok(None)` if the account has none, `Err` if the code is
     /// wrong, or was used before.
     ///
     /// # Errors
     /// [`Refusal::WrongCode`].
-    pub fn check_code(&self, code: &str, at: Timestamp) -> Result<Option<u64>, CasebookError> {
+    pub fn check(&self, code: &str, at: Timestamp) -> Result<Option<u64>, CasebookError> {
         let Some(secret) = &self.totp else {
             return Ok(None);
         };
         match totp_step(secret, code, at)? {
-            Some(step) if step > self.totp_step => Ok(Some(step)),
+            Some(step) if step > self.step => Ok(Some(step)),
             _ => Err(Refusal::WrongCode.into()),
         }
     }
 }
 
-/// Begins a session of whoever has shown who he is. The step of the second factor is used up; two that come at once
+/// Begins a session of whoever has shown who he is, and writes down how. The step of the second factor is used up; two that come at once
 /// with the same code are one too many.
 ///
 /// # Errors
@@ -491,6 +535,7 @@ pub fn log_in(
     n: i64,
     step: Option<u64>,
     new_hash: Option<&str>,
+    how: &str,
 ) -> Result<NewSession, CasebookError> {
     let step = step.map(|step| i64::try_from(step).unwrap_or(i64::MAX));
     let changed = transaction.execute(
@@ -516,7 +561,7 @@ pub fn log_in(
         person: Some(person),
         ..actor.clone()
     };
-    audit::append(transaction, &actor, Kind::Login, true, &login, "")?;
+    audit::append(transaction, &actor, Kind::Login, true, &login, how)?;
     Ok(NewSession { token })
 }
 
@@ -608,7 +653,11 @@ pub fn log_out(
     audit::append(transaction, actor, Kind::Logout, true, login, "")
 }
 
-fn end_all(transaction: &Transaction<'_>, person: i64, now: i64) -> Result<(), CasebookError> {
+pub(super) fn end_all(
+    transaction: &Transaction<'_>,
+    person: i64,
+    now: i64,
+) -> Result<(), CasebookError> {
     transaction.execute(
         "UPDATE sessions SET ended = ?2 WHERE person = ?1 AND ended IS NULL",
         params![person, now],

@@ -13,7 +13,7 @@ use super::gate::Visit;
 use super::{App, login};
 use crate::casebook::api_tokens::{self, ApiToken};
 use crate::casebook::audit::{self, Kind};
-use crate::casebook::{Refusal, people};
+use crate::casebook::{Refusal, identities, people};
 use crate::rights::{Right, Scope};
 use crate::words::{self, Words};
 
@@ -30,6 +30,8 @@ struct AccountPage {
     role: &'static str,
     regions: String,
     changed: bool,
+    /// Whoever logs in by the provider has none here.
+    has_password: bool,
     /// Whether the person can have tokens of the API.
     has_tokens: bool,
     tokens: Vec<TokenRow>,
@@ -70,9 +72,12 @@ struct TokenPage {
 pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<Visit>>) -> Answer {
     let person = visit.person()?;
     let n = person.n;
-    let tokens = app
+    let (tokens, by_provider) = app
         .casebook
-        .read(move |connection| api_tokens::of_person(connection, n))
+        .read(move |connection| {
+            let tokens = api_tokens::of_person(connection, n)?;
+            Ok((tokens, identities::is_by_provider(connection, n)?))
+        })
         .await?;
     let p = Frame::new(&app, &visit);
     let (login, since) = (
@@ -87,7 +92,8 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
         .read(move |connection| audit::of_account(connection, &login, since, EVENTS_MAX))
         .await?;
     show(&AccountPage {
-        has_tokens: person.may(Right::SeeCases),
+        has_password: !by_provider,
+        has_tokens: person.may(Right::SeeCases) && !by_provider,
         tokens: tokens
             .into_iter()
             .map(|token| token_row(&app, &visit, token, p.w))

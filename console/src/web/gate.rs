@@ -261,7 +261,7 @@ fn form_token(app: &App, mark: &str) -> String {
 }
 
 /// Compares without giving away by its time how much was right.
-fn is_equal(one: &str, other: &str) -> bool {
+pub fn is_equal(one: &str, other: &str) -> bool {
     blake3::hash(one.as_bytes()) == blake3::hash(other.as_bytes()) && !other.is_empty()
 }
 
@@ -293,7 +293,8 @@ pub fn address_of(app: &App, request: &Request) -> String {
 pub struct Cookies(Vec<(String, String)>);
 
 impl Cookies {
-    fn of(headers: &HeaderMap) -> Cookies {
+    /// Those that came with a request.
+    pub fn of(headers: &HeaderMap) -> Cookies {
         let lines = headers.get_all(header::COOKIE).iter();
         let pairs = lines
             .filter_map(|line| line.to_str().ok())
@@ -306,7 +307,8 @@ impl Cookies {
         )
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    /// The value of one.
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
             .find(|(known, _)| known == name)

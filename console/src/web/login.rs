@@ -12,13 +12,13 @@ use axum::response::Response;
 use qrcode::QrCode;
 use qrcode::render::svg;
 
-use super::App;
 use super::answer::{Answer, Failure, page as show, page_with, see};
 use super::frame::Frame;
 use super::gate::Visit;
+use super::{App, attempts, oidc};
 use crate::casebook::audit::{self, Kind};
-use crate::casebook::{CasebookError, Refusal, people};
-use crate::rights::Right;
+use crate::casebook::{CasebookError, Refusal, identities, people};
+use crate::rights::{Person, Right};
 use crate::words;
 
 #[derive(Template)]
@@ -30,12 +30,15 @@ struct LoginPage {
     message: Option<&'static str>,
     is_good_news: bool,
     has_code: bool,
+    /// What stands on the button to the provider, if there is one.
+    button: Option<String>,
 }
 
 #[derive(Template)]
 #[template(path = "enrol.html")]
 struct EnrolPage {
     p: Frame,
+    title: &'static str,
     message: Option<&'static str>,
     /// Once the token is known.
     owner: Option<Owner>,
@@ -45,6 +48,8 @@ struct Owner {
     token: String,
     login: String,
     name: String,
+    /// What stands on the button to the provider, of whoever logs in there, and sets no password here.
+    button: Option<String>,
     factor: Option<Factor>,
 }
 
@@ -77,6 +82,7 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
         next: place(visit.query.one("next")?).to_owned(),
         login: String::new(),
         has_code: app.config.second_factor,
+        button: oidc::button(&app, visit.language),
         p,
     })
 }
@@ -105,14 +111,7 @@ pub async fn log_in(
     match try_log_in(&app, &visit, &login, password, &code).await {
         Ok(token) => {
             app.throttle.succeeded(&login, &visit.address);
-            let mut response = see(if next.is_empty() { "/" } else { &next });
-            set_cookie(
-                &mut response,
-                &app.cookie(app.session_cookie(), &token, None),
-            );
-            // What was good before the login is good no more.
-            set_cookie(&mut response, &app.cookie(app.form_cookie(), "", Some(0)));
-            Ok(response)
+            Ok(enter(&app, &token, &next))
         }
         Err(Failure::Refused(_)) => {
             app.throttle.failed(&login, &visit.address, visit.at);
@@ -133,6 +132,18 @@ pub async fn log_in(
         }
         Err(other) => Err(other),
     }
+}
+
+/// The way in, with the cookie of a new session.
+pub(super) fn enter(app: &App, token: &str, next: &str) -> Response {
+    let mut response = see(if next.is_empty() { "/" } else { next });
+    set_cookie(
+        &mut response,
+        &app.cookie(app.session_cookie(), token, None),
+    );
+    // What was good before the login is good no more.
+    end_cookie(&mut response, app, app.form_cookie());
+    response
 }
 
 async fn try_log_in(
@@ -158,7 +169,7 @@ async fn try_log_in(
     let (is_right, anew) = checked.await.map_err(|_| Failure::Broken)?;
     drop(permit);
     let secrets = secrets.filter(|_| is_right).ok_or(Refusal::WrongCode)?;
-    let step = secrets.check_code(code, visit.at)?;
+    let step = secrets.factor.check(code, visit.at)?;
     if app.config.second_factor && step.is_none() {
         // Enrolled when no second factor was asked for: a new token makes it whole.
         return Err(Refusal::WrongCode.into());
@@ -167,13 +178,14 @@ async fn try_log_in(
     let session = app
         .casebook
         .write(move |transaction| {
-            people::log_in(transaction, &actor, secrets.n, step, anew.as_deref())
+            people::log_in(transaction, &actor, secrets.n, step, anew.as_deref(), "")
         })
         .await?;
     Ok(session.token)
 }
 
-fn again(
+/// The page of logins, with what happened.
+pub(super) fn again(
     app: &App,
     visit: &Visit,
     login: &str,
@@ -190,6 +202,7 @@ fn again(
             message: Some(message),
             is_good_news: false,
             has_code: app.config.second_factor,
+            button: oidc::button(app, visit.language),
         },
     )
 }
@@ -206,10 +219,7 @@ pub async fn log_out(
         .write(move |transaction| people::log_out(transaction, &actor, &session.hash))
         .await?;
     let mut response = see("/login");
-    set_cookie(
-        &mut response,
-        &app.cookie(app.session_cookie(), "", Some(0)),
-    );
+    end_cookie(&mut response, &app, app.session_cookie());
     Ok(response)
 }
 
@@ -218,8 +228,10 @@ pub async fn enrol_page(
     State(app): State<Arc<App>>,
     Extension(visit): Extension<Arc<Visit>>,
 ) -> Answer {
+    let p = Frame::new(&app, &visit);
     show(&EnrolPage {
-        p: Frame::new(&app, &visit),
+        title: p.w.enrol,
+        p,
         message: None,
         owner: None,
     })
@@ -260,21 +272,16 @@ async fn try_enrol(
     secret: Option<&str>,
 ) -> Result<(), Failure> {
     let fields = &visit.fields;
-    let owner = owner(app, visit, token).await?;
+    let (owner, by_provider) = owner(app, visit, token).await?;
+    if by_provider {
+        return Err(Failure::Bad);
+    }
     let password = fields.one("password")?.to_owned();
     if password != fields.one("again")? {
         return Err(Refusal::PasswordsDiffer.into());
     }
     people::check_password(&password, &owner.login, &owner.name)?;
-    let factor = match (app.config.second_factor, secret) {
-        (false, _) => None,
-        (true, None) => return Err(Failure::Bad),
-        (true, Some(secret)) => {
-            let step = people::totp_step(secret, fields.one("code")?, visit.at);
-            let step = step.map_err(|_| Failure::Bad)?.ok_or(Refusal::WrongCode)?;
-            Some((secret.to_owned(), step))
-        }
-    };
+    let factor = factor(visit, app.config.second_factor, secret)?;
     let hash = hash(app, password).await?;
     let (actor, token) = (visit.actor(), token.to_owned());
     app.casebook
@@ -288,6 +295,23 @@ async fn try_enrol(
     Ok(())
 }
 
+/// The second factor of an enrolment, if one is asked for: its secret, and the step of the code that was shown.
+pub(super) fn factor(
+    visit: &Visit,
+    is_asked: bool,
+    secret: Option<&str>,
+) -> Result<Option<(String, u64)>, Failure> {
+    match (is_asked, secret) {
+        (false, _) => Ok(None),
+        (true, None) => Err(Failure::Bad),
+        (true, Some(secret)) => {
+            let step = people::totp_step(secret, visit.fields.one("code")?, visit.at);
+            let step = step.map_err(|_| Failure::Bad)?.ok_or(Refusal::WrongCode)?;
+            Ok(Some((secret.to_owned(), step)))
+        }
+    }
+}
+
 /// Hashes a password where it holds nobody up.
 pub(super) async fn hash(app: &App, password: String) -> Result<String, Failure> {
     let permit = app.hashing.try_acquire().map_err(|_| Failure::Busy)?;
@@ -297,11 +321,20 @@ pub(super) async fn hash(app: &App, password: String) -> Result<String, Failure>
     Ok(hashed?)
 }
 
-async fn owner(app: &App, visit: &Visit, token: &str) -> Result<crate::rights::Person, Failure> {
+/// Whom a token would enrol, and whether by the provider.
+pub(super) async fn owner(
+    app: &App,
+    visit: &Visit,
+    token: &str,
+) -> Result<(Person, bool), Failure> {
     let (wanted, at) = (token.to_owned(), visit.at);
     let found = app
         .casebook
-        .read(move |connection| people::token_owner(connection, &wanted, at))
+        .read(move |connection| {
+            let owner = people::token_owner(connection, &wanted, at)?;
+            let by_provider = identities::is_by_provider(connection, owner.n)?;
+            Ok((owner, by_provider))
+        })
         .await;
     if let Err(CasebookError::Refused(_)) = found {
         app.throttle.failed("token", &visit.address, visit.at);
@@ -310,7 +343,7 @@ async fn owner(app: &App, visit: &Visit, token: &str) -> Result<crate::rights::P
 }
 
 /// The form for whoever has the token; without a good one the page that asks for it.
-async fn enrol_form(
+pub(super) async fn enrol_form(
     app: &Arc<App>,
     visit: &Visit,
     token: String,
@@ -319,19 +352,30 @@ async fn enrol_form(
 ) -> Answer {
     let p = Frame::new(app, visit);
     let message = |refusal| words::refusal(refusal, visit.language);
-    let person = match owner(app, visit, &token).await {
-        Ok(person) => person,
-        Err(Failure::Refused(refusal)) => {
+    let button = oidc::button(app, visit.language);
+    let found = match owner(app, visit, &token).await {
+        Ok((_, true)) if button.is_none() => Err(p.w.provider_none),
+        Ok(found) => Ok(found),
+        Err(Failure::Refused(refusal)) => Err(message(refusal)),
+        Err(other) => return Err(other),
+    };
+    let (person, by_provider) = match found {
+        Ok(found) => found,
+        Err(why) => {
             let page = EnrolPage {
+                title: p.w.enrol,
                 p,
-                message: Some(message(refusal)),
+                message: Some(why),
                 owner: None,
             };
             return page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
         }
-        Err(other) => return Err(other),
     };
-    let factor = if app.config.second_factor {
+    let is_asked = match by_provider {
+        true => oidc::asks_code(app),
+        false => app.config.second_factor,
+    };
+    let factor = if is_asked {
         let secret = match secret {
             Some(secret) => secret,
             None => people::new_totp()?,
@@ -351,12 +395,18 @@ async fn enrol_form(
     page_with(
         status,
         &EnrolPage {
+            title: if by_provider {
+                p.w.enrol_bound
+            } else {
+                p.w.enrol
+            },
             p,
             message: refusal.map(message),
             owner: Some(Owner {
                 token,
                 login: person.login,
                 name: person.name,
+                button: button.filter(|_| by_provider),
                 factor,
             }),
         },
@@ -376,7 +426,7 @@ fn qr(text: &str) -> Result<String, Failure> {
 }
 
 /// Where to go after the login: a place of ours.
-fn place(next: &str) -> &str {
+pub(super) fn place(next: &str) -> &str {
     let is_ours = next.starts_with('/')
         && !next.starts_with("//")
         && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
@@ -384,12 +434,26 @@ fn place(next: &str) -> &str {
 }
 
 /// Whatever was typed as a login, fit for the audit trail: somebody may have typed a password.
-fn shown(login: &str) -> String {
+pub(super) fn shown(login: &str) -> String {
     login
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c))
         .take(32)
         .collect()
+}
+
+/// The cookie of a login by the provider that has begun.
+pub(super) fn keep(app: &App, response: &mut Response, browser: &str) {
+    let seconds = attempts::MINUTES * 60;
+    set_cookie(
+        response,
+        &app.cookie(app.attempt_cookie(), browser, Some(seconds)),
+    );
+}
+
+/// Takes a cookie away from the browser.
+pub(super) fn end_cookie(response: &mut Response, app: &App, name: &str) {
+    set_cookie(response, &app.cookie(name, "", Some(0)));
 }
 
 fn set_cookie(response: &mut Response, cookie: &str) {

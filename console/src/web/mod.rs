@@ -7,6 +7,7 @@ mod alert;
 mod answer;
 mod api;
 mod assets;
+mod attempts;
 mod audit;
 mod export;
 mod form;
@@ -15,6 +16,7 @@ mod gate;
 mod help;
 mod letters;
 mod login;
+mod oidc;
 mod people;
 mod precision;
 mod queue;
@@ -42,6 +44,7 @@ use crate::casebook::people::Limits;
 use crate::casebook::{Casebook, CasebookError};
 use crate::config::ConsoleConfig;
 use crate::desk::Desk;
+use crate::oidc::Provider;
 use crate::rights::Right;
 
 pub use api::API_ROUTES;
@@ -49,6 +52,8 @@ pub use routes::{ROUTES, Route};
 
 /// Passwords hashed at one time; each takes 19 MiB.
 const HASHES: usize = 2;
+/// Requests to the provider at one time, however long it takes: it holds nobody else up.
+const QUESTIONS: usize = 8;
 
 /// What all handlers share.
 pub struct App {
@@ -66,6 +71,10 @@ pub struct App {
     pub behind_proxy: bool,
     /// Where the facts of subjects can be asked for; without, pages show what the alerts' store has.
     facts: Option<Arc<dyn FactSource>>,
+    /// A provider that people may log in by.
+    provider: Option<Provider>,
+    attempts: attempts::Attempts,
+    asking: Semaphore,
     /// `scheme://host`, as a browser sends it.
     origin: String,
     hosts: Vec<String>,
@@ -96,6 +105,9 @@ impl App {
             desk,
             config,
             facts: None,
+            provider: None,
+            attempts: attempts::Attempts::default(),
+            asking: Semaphore::new(QUESTIONS),
             throttle: throttle::Throttle::default(),
             refusals: refused::Bound::default(),
             hashing: Semaphore::new(HASHES),
@@ -108,6 +120,15 @@ impl App {
     pub fn with_facts(self, facts: Arc<dyn FactSource>) -> App {
         App {
             facts: Some(facts),
+            ..self
+        }
+    }
+
+    /// The same, with a provider that people may log in by.
+    #[must_use]
+    pub fn with_provider(self, provider: Provider) -> App {
+        App {
+            provider: Some(provider),
             ..self
         }
     }
@@ -180,6 +201,15 @@ impl App {
         if self.is_https { "__Host-form" } else { "form" }
     }
 
+    /// The name of the cookie that a login by the provider belongs to.
+    const fn attempt_cookie(&self) -> &'static str {
+        if self.is_https {
+            "__Host-attempt"
+        } else {
+            "attempt"
+        }
+    }
+
     /// A cookie for the browser; `None` seconds: until it is closed, 0: gone.
     fn cookie(&self, name: &str, value: &str, seconds: Option<u32>) -> String {
         let secure = if self.is_https { "; Secure" } else { "" };
@@ -240,6 +270,8 @@ fn secured(mut response: Response, is_https: bool) -> Response {
 
 #[cfg(test)]
 mod browsing;
+#[cfg(test)]
+mod oidc_tests;
 #[cfg(test)]
 mod subject_tests;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::App;
 use super::answer::{Answer, Failure, page as show, see};
 use super::frame::Frame;
 use super::gate::Visit;
-use crate::casebook::{Refusal, people};
+use crate::casebook::{Refusal, identities, people};
 use crate::rights::{Regions, Role};
 use crate::words::{self, Words};
 
@@ -23,6 +23,8 @@ struct PeoplePage {
     roles: Vec<(&'static str, &'static str)>,
     /// Code and name.
     regions: Vec<(String, String)>,
+    /// Whether there is a provider to log in by, or an account that does.
+    has_ways: bool,
 }
 
 struct Row {
@@ -34,6 +36,7 @@ struct Row {
     /// Code, name, whether the person has it.
     chosen: Vec<(String, String, bool)>,
     state: &'static str,
+    by_provider: bool,
     is_disabled: bool,
     factor: &'static str,
     sessions: u32,
@@ -62,9 +65,10 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
         .iter()
         .map(|region| (region.code.to_string(), region.name.clone()))
         .collect();
-    let rows = accounts
+    let rows: Vec<Row> = accounts
         .into_iter()
         .map(|account| Row {
+            by_provider: account.by_provider,
             role: account.person.role.as_str(),
             role_word: words::role(account.person.role, visit.language),
             regions: regions_in_words(&app, &account.person.regions, w),
@@ -90,6 +94,7 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
         })
         .collect();
     show(&PeoplePage {
+        has_ways: app.provider.is_some() || rows.iter().any(|row| row.by_provider),
         rows,
         roles: Role::ALL
             .map(|role| (role.as_str(), words::role(role, visit.language)))
@@ -101,17 +106,26 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<V
 
 /// `POST /people/add`
 pub async fn add(State(app): State<Arc<App>>, Extension(visit): Extension<Arc<Visit>>) -> Answer {
-    visit.fields.only(&["login", "name", "role", "region"])?;
+    visit
+        .fields
+        .only(&["login", "name", "role", "region", "way"])?;
     let login = visit.fields.one("login")?.trim().to_owned();
     let name = visit.fields.one("name")?.trim().to_owned();
     if !alerting::mail::text::is_plain(&name) {
         return Err(Refusal::BadChoice.into());
     }
     let (role, regions) = (role(&visit)?, regions(&app, &visit)?);
+    let by_provider = by_provider(&visit)?;
     let (actor, added) = (visit.actor(), login.clone());
     let token = app
         .casebook
-        .write(move |transaction| people::add(transaction, &actor, &added, &name, role, &regions))
+        .write(move |transaction| {
+            let token = people::add(transaction, &actor, &added, &name, role, &regions)?;
+            if let Some(by_provider) = by_provider {
+                identities::let_log_in(transaction, &actor, &added, by_provider)?;
+            }
+            Ok(token)
+        })
         .await?;
     show(&TokenPage {
         p: Frame::new(&app, &visit),
@@ -127,14 +141,21 @@ pub async fn change(
 ) -> Answer {
     visit
         .fields
-        .only(&["login", "role", "region", "disabled"])?;
+        .only(&["login", "role", "region", "disabled", "way"])?;
     let login = visit.fields.one("login")?.to_owned();
     let disabled = visit.fields.one("disabled")? == "1";
     let (role, regions) = (role(&visit)?, regions(&app, &visit)?);
+    let by_provider = by_provider(&visit)?;
     let actor = visit.actor();
     app.casebook
         .write(move |transaction| {
-            people::change(transaction, &actor, &login, role, &regions, disabled)
+            people::change(transaction, &actor, &login, role, &regions, disabled)?;
+            match by_provider {
+                Some(by_provider) => {
+                    identities::let_log_in(transaction, &actor, &login, by_provider)
+                }
+                None => Ok(()),
+            }
         })
         .await?;
     Ok(see("/people"))
@@ -171,6 +192,16 @@ pub async fn end_sessions(
 
 fn role(visit: &Visit) -> Result<Role, Failure> {
     Role::parse(visit.fields.one("role")?).ok_or(Failure::Bad)
+}
+
+/// Whether somebody is to log in by the provider; `None`: as it is.
+fn by_provider(visit: &Visit) -> Result<Option<bool>, Failure> {
+    match visit.fields.one("way")? {
+        "" => Ok(None),
+        "password" => Ok(Some(false)),
+        "provider" => Ok(Some(true)),
+        _ => Err(Failure::Bad),
+    }
 }
 
 /// Those that were ticked; none: all of the pool.

@@ -6,8 +6,8 @@ use axum::routing::MethodRouter;
 use std::sync::Arc;
 
 use super::{
-    App, account, alert, assets, audit, export, help, letters, login, people, precision, queue,
-    subject, work,
+    App, account, alert, assets, audit, export, help, letters, login, oidc, people, precision,
+    queue, subject, work,
 };
 use crate::rights::Right;
 
@@ -53,10 +53,15 @@ routes! { ROUTES:
     GET  "/"                         Own          login::home;
     GET  "/login"                    Open         login::page;
     POST "/login"                    Open         login::log_in;
+    POST "/login/oidc"               Open         oidc::begin;
+    GET  "/login/oidc/back"          Open         oidc::back;
+    GET  "/login/oidc/code"          Open         oidc::code_page;
+    POST "/login/oidc/code"          Open         oidc::code;
     POST "/logout"                   Own          login::log_out;
     GET  "/enrol"                    Open         login::enrol_page;
     POST "/enrol"                    Open         login::enrol_token;
     POST "/enrol/finish"             Open         login::enrol;
+    POST "/enrol/oidc"               Open         oidc::enrol;
     POST "/preferences"              Open         account::preferences;
     GET  "/account"                  Own          account::page;
     POST "/account/password"         Own          account::password;

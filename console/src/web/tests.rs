@@ -50,7 +50,12 @@ impl Stage {
         let path = folder.path().join("fundwatch.sqlite");
         let store = Store::open(&path, &AlertIdentity::default()).unwrap();
         let casebook = casebook_in(folder.path(), &config);
+        let provider = config.oidc.as_ref().map(|oidc| oidc.provider().unwrap());
         let app = App::new(config, casebook, path, desk.clone());
+        let app = match provider {
+            Some(provider) => app.with_provider(provider),
+            None => app,
+        };
         Stage {
             site: Site::new(app, desk, folder),
             now,

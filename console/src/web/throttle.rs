@@ -41,6 +41,11 @@ impl Throttle {
         self.may(&[of_tokens(address)], now)
     }
 
+    /// Whether somebody may come back from the provider to an address now.
+    pub fn may_return(&self, address: &str, now: Timestamp) -> bool {
+        self.may(&[of_returns(address)], now)
+    }
+
     fn may(&self, parts: &[(String, u32)], now: Timestamp) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         parts.iter().all(|(key, free)| {
@@ -58,6 +63,11 @@ impl Throttle {
     /// A token was shown that nobody knows.
     pub fn failed_token(&self, address: &str, now: Timestamp) {
         self.count(&[of_tokens(address)], now);
+    }
+
+    /// Somebody came back from the provider with nothing that counts.
+    pub fn failed_return(&self, address: &str, now: Timestamp) {
+        self.count(&[of_returns(address)], now);
     }
 
     fn count(&self, parts: &[(String, u32)], now: Timestamp) {
@@ -104,6 +114,11 @@ fn parts(login: &str, address: &str) -> [(String, u32); 2] {
 /// Apart from the logins of the address: a program with an old token locks nobody out.
 fn of_tokens(address: &str) -> (String, u32) {
     (format!("tokens {address}"), FREE_OF_ADDRESS)
+}
+
+/// Apart from the logins of the address: a provider that is set up wrong locks nobody with a password out.
+fn of_returns(address: &str) -> (String, u32) {
+    (format!("returns {address}"), FREE_OF_ADDRESS)
 }
 
 /// How long to wait after so many failures: twice as long each time.
