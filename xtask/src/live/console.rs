@@ -25,6 +25,8 @@ const CASES: u32 = 100_000;
 const USERS: usize = 20;
 /// Each looks at a page for so long before asking for the next.
 const READS: Duration = Duration::from_secs(1);
+/// The casebook has everything that was told so soon.
+const FOLLOWS_WITHIN: Duration = Duration::from_secs(60);
 /// How long the queue is asked for.
 const ASKS: Duration = Duration::from_secs(30);
 /// Clients that send a byte a second.
@@ -85,7 +87,7 @@ pub fn measure(stage: &Stage, records: u64, runs: u16) -> Result<Measured> {
     }
     report::progress(&format!("{CASES} cases, {USERS} people"));
     let (daemon, _) = office.read_backlog(stage, records, false)?;
-    fill(&daemon.folder().join("console.sqlite"))?;
+    fill(daemon.folder())?;
     // The pages that were never asked for are read from the disk once.
     office.ask(daemon.console_port(), READS * 3)?;
     let queue = office.ask(daemon.console_port(), ASKS)?;
@@ -222,10 +224,25 @@ impl Office {
     }
 }
 
-/// Fills the queue up with copies of what is in it.
-fn fill(casebook: &Path) -> Result<()> {
-    let connection = Connection::open(casebook)?;
-    connection.busy_timeout(Duration::from_secs(30))?;
+/// Fills the queue up with copies of what is in it, once everything that was told is.
+fn fill(folder: &Path) -> Result<()> {
+    let connection = Connection::open(folder.join("console.sqlite"))?;
+    connection.busy_timeout(FOLLOWS_WITHIN)?;
+    connection.execute(
+        "ATTACH ?1 AS store",
+        [folder.join("fundwatch.sqlite").to_string_lossy()],
+    )?;
+    let deadline = Instant::now() + FOLLOWS_WITHIN;
+    let is_followed = "SELECT (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'followed_seq')
+        = (SELECT max(seq) FROM store.alert_history)";
+    while connection.query_row(is_followed, [], |row| row.get::<_, Option<bool>>(0))? != Some(true)
+    {
+        ensure!(
+            Instant::now() < deadline,
+            "the casebook does not follow the store"
+        );
+        thread::sleep(Duration::from_millis(100));
+    }
     let there: u32 = connection.query_row("SELECT count(*) FROM cases", [], |row| row.get(0))?;
     ensure!(there > 0, "the backlog raised no alert");
     connection.execute(
