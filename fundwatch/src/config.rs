@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use alerting::hook::{AlertmanagerConfig, WebhookConfig};
 use alerting::mail::MailConfig;
+use alerting::mail::text::clean;
 use alerting::{AlertIdentity, Routing};
 use console::ConsoleConfig;
 use domain::{BusinessDate, Topic};
@@ -298,7 +299,8 @@ impl Config {
             console.check(&mut faults);
         }
         self.check_places(&mut faults);
-        faults
+        // A key in quotes may be anything: none begins a line of its own.
+        faults.iter().map(|fault| clean(fault)).collect()
     }
 
     /// No two parts may listen on one address, or write one file.
@@ -481,10 +483,11 @@ fn read(text: &str) -> Result<Config, (usize, String)> {
             .span()
             .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         let message = with_hint(&error.message().replace('\n', "; "));
-        match key.as_str() {
-            "" | "." => (line, message),
-            key => (line, format!("{key}: {message}")),
-        }
+        let words = match key.as_str() {
+            "" | "." => message,
+            key => format!("{key}: {message}"),
+        };
+        (line, clean(&words))
     };
     let table = toml::Deserializer::parse(text).map_err(|error| fault(String::new(), error))?;
     serde_path_to_error::deserialize(table)
