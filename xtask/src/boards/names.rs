@@ -1,12 +1,13 @@
 //! The names in a query: which metrics it asks for, and by which labels. No more of PromQL is understood.
 
 /// Words of PromQL that stand where a metric could.
-const WORDS: [&str; 9] = [
+const WORDS: [&str; 10] = [
     "by",
     "on",
     "and",
     "or",
     "unless",
+    "offset",
     "ignoring",
     "without",
     "group_left",
