@@ -20,6 +20,7 @@ pub mod plan;
 pub mod publish;
 pub mod renewable;
 pub mod routing;
+pub mod secret;
 pub mod sqlite;
 pub mod store;
 #[cfg(test)]

@@ -28,6 +28,7 @@ use serde::Deserialize;
 use crate::mail::config::is_loopback;
 use crate::mail::pace::{check_detectors, detectors};
 use crate::routing::{Hook, Interest};
+use crate::secret;
 
 /// The shortest secret that is taken: half of what the hash holds.
 const SECRET_BYTES_MIN: usize = 16;
@@ -167,16 +168,12 @@ impl WebhookConfig {
     /// # Errors
     /// It cannot be read, or is too short to keep anything safe.
     pub(super) fn secret(&self) -> Result<Vec<u8>, String> {
-        let secret = match (&self.secret_file, &self.secret_env) {
-            (Some(path), _) => std::fs::read_to_string(path)
-                .map_err(|error| format!("secret_file: `{}`: {error}", path.display()))?
-                .trim_end_matches(['\r', '\n'])
-                .to_owned(),
-            (None, Some(name)) => {
-                std::env::var(name).map_err(|error| format!("secret_env: `{name}`: {error}"))?
-            }
-            (None, None) => return Err("secret_file: missing".to_owned()),
-        };
+        let secret = secret::read(
+            "secret",
+            self.secret_file.as_deref(),
+            self.secret_env.as_deref(),
+        )?
+        .ok_or("secret_file: missing")?;
         if secret.len() < SECRET_BYTES_MIN {
             let key = if self.secret_file.is_some() {
                 "secret_file"

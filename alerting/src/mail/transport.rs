@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::config::{MailConfig, MailConfigErrors, Tls, TransportKind};
 use super::letter::Mail;
 use super::text::clean;
+use crate::secret;
 
 /// The longest text of an error that is kept.
 const ERROR_MAX: usize = 300;
@@ -92,18 +93,12 @@ fn server(config: &MailConfig) -> Result<Server, MailConfigErrors> {
             Some(builder.build().map_err(|error| wrong("tls", &error))?)
         }
     };
-    let password = match (&config.password_file, &config.password_env) {
-        (Some(path), _) => Some(
-            std::fs::read_to_string(path)
-                .map_err(|error| wrong("password_file", &named(path.display(), &error)))?
-                .trim_end_matches(['\r', '\n'])
-                .to_owned(),
-        ),
-        (None, Some(name)) => {
-            Some(std::env::var(name).map_err(|error| wrong("password_env", &named(name, &error)))?)
-        }
-        (None, None) => None,
-    };
+    let password = secret::read(
+        "password",
+        config.password_file.as_deref(),
+        config.password_env.as_deref(),
+    )
+    .map_err(|error| MailConfigErrors(vec![format!("mail.{error}")]))?;
     Ok(Server {
         host: config.host.clone(),
         port: config.port.unwrap_or(match config.tls {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::audit::{self, Kind};
 use super::people::{self, Factor};
-use super::{Actor, CasebookError, Refusal, api_tokens};
+use super::{Actor, CasebookError, Refusal};
 use crate::rights::Person;
 
 /// The account of an identity.
@@ -66,12 +66,7 @@ pub fn let_log_in(
     login: &str,
     by_provider: bool,
 ) -> Result<(), CasebookError> {
-    let n: Option<i64> = transaction
-        .query_row("SELECT n FROM people WHERE login = ?1", [login], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    let n = n.ok_or(CasebookError::Missing)?;
+    let n = people::number(transaction, login)?;
     if is_by_provider(transaction, n)? == by_provider {
         return Ok(());
     }
@@ -88,8 +83,7 @@ pub fn let_log_in(
         "DELETE FROM identities WHERE person = ?1"
     };
     transaction.execute(change, [n])?;
-    people::end_all(transaction, n, actor.at.as_millisecond())?;
-    api_tokens::revoke_all(transaction, n, actor.at)?;
+    people::shut_out(transaction, n, actor.at)?;
     let note = if by_provider {
         "logs in by the provider"
     } else {

@@ -371,8 +371,7 @@ pub(super) fn use_up(
             totp.map_or(0, |(_, step)| i64::try_from(step).unwrap_or(i64::MAX))
         ],
     )?;
-    end_all(transaction, owner.n, now)?;
-    api_tokens::revoke_all(transaction, owner.n, actor.at)?;
+    shut_out(transaction, owner.n, actor.at)?;
     Ok(owner)
 }
 
@@ -417,18 +416,12 @@ pub fn change(
     {
         return Err(Refusal::OwnRole.into());
     }
-    let changed = transaction.execute(
-        "UPDATE people SET role = ?2, regions = ?3, disabled = ?4 WHERE login = ?1",
-        params![login, role.as_str(), regions.as_text(), disabled],
+    let n = number(transaction, login)?;
+    transaction.execute(
+        "UPDATE people SET role = ?2, regions = ?3, disabled = ?4 WHERE n = ?1",
+        params![n, role.as_str(), regions.as_text(), disabled],
     )?;
-    if changed == 0 {
-        return Err(CasebookError::Missing);
-    }
-    let n: i64 =
-        transaction.query_row("SELECT n FROM people WHERE login = ?1", [login], |row| {
-            row.get(0)
-        })?;
-    end_all(transaction, n, actor.at.as_millisecond())?;
+    end_all(transaction, n, actor.at)?;
     if disabled {
         api_tokens::revoke_all(transaction, n, actor.at)?;
     }
@@ -653,14 +646,28 @@ pub fn log_out(
     audit::append(transaction, actor, Kind::Logout, true, login, "")
 }
 
-pub(super) fn end_all(
+/// The number of the account of a login.
+pub(super) fn number(connection: &Connection, login: &str) -> Result<i64, CasebookError> {
+    let mut select = connection.prepare_cached("SELECT n FROM people WHERE login = ?1")?;
+    let found = select.query_row([login], |row| row.get(0)).optional()?;
+    found.ok_or(CasebookError::Missing)
+}
+
+/// Ends all that an account has come in by: its sessions and its tokens.
+pub(super) fn shut_out(
     transaction: &Transaction<'_>,
     person: i64,
-    now: i64,
+    at: Timestamp,
 ) -> Result<(), CasebookError> {
+    end_all(transaction, person, at)?;
+    api_tokens::revoke_all(transaction, person, at)
+}
+
+/// Ends all sessions of an account.
+fn end_all(transaction: &Transaction<'_>, person: i64, at: Timestamp) -> Result<(), CasebookError> {
     transaction.execute(
         "UPDATE sessions SET ended = ?2 WHERE person = ?1 AND ended IS NULL",
-        params![person, now],
+        params![person, at.as_millisecond()],
     )?;
     Ok(())
 }
@@ -674,14 +681,8 @@ pub fn end_sessions(
     actor: &Actor,
     login: &str,
 ) -> Result<(), CasebookError> {
-    let n: Option<i64> = transaction
-        .query_row("SELECT n FROM people WHERE login = ?1", [login], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    let n = n.ok_or(CasebookError::Missing)?;
-    end_all(transaction, n, actor.at.as_millisecond())?;
-    api_tokens::revoke_all(transaction, n, actor.at)?;
+    let n = number(transaction, login)?;
+    shut_out(transaction, n, actor.at)?;
     audit::append(
         transaction,
         actor,

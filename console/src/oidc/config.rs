@@ -21,6 +21,7 @@ use std::time::Duration;
 use alerting::Language;
 use alerting::client::{Client, is_private};
 use alerting::mail::text::is_plain;
+use alerting::secret;
 use axum::http::Uri;
 use serde::Deserialize;
 
@@ -163,19 +164,12 @@ impl OidcConfig {
     /// What cannot be read, with its key.
     pub fn provider(&self) -> Result<Provider, String> {
         let key = |error: String| format!("console.oidc.{error}");
-        let secret = match (&self.client_secret_file, &self.client_secret_env) {
-            (Some(path), _) => {
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    key(format!("client_secret_file: `{}`: {error}", path.display()))
-                })?;
-                Some(text.trim_end_matches(['\r', '\n']).to_owned())
-            }
-            (None, Some(name)) => Some(
-                std::env::var(name)
-                    .map_err(|error| key(format!("client_secret_env: `{name}`: {error}")))?,
-            ),
-            (None, None) => None,
-        };
+        let secret = secret::read(
+            "client_secret",
+            self.client_secret_file.as_deref(),
+            self.client_secret_env.as_deref(),
+        )
+        .map_err(key)?;
         if secret.as_ref().is_some_and(String::is_empty) {
             return Err(key(
                 "client_secret_file: is empty; without a secret leave the key out".to_owned(),
