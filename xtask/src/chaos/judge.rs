@@ -20,7 +20,6 @@ use rdkafka::message::{Headers as _, Message as _};
 use serde_json::Value;
 
 use super::run::{ALERTS, DEAD_LETTER, Run, Store};
-use super::script::Sent;
 
 /// What must not change while nothing is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +46,13 @@ impl Run<'_> {
         self.told_by_mail(&store).context("the mails")
     }
 
+    fn policy(&self) -> Result<Policy> {
+        Policy::parse(&self.script.policy).map_err(|error| anyhow!("the policy: {error}"))
+    }
+
     /// What the reference says of all that was sent.
     fn expected(&self) -> Result<Outcome> {
-        let policy =
-            Policy::parse(&self.script.policy).map_err(|error| anyhow!("the policy: {error}"))?;
+        let policy = self.policy()?;
         let mut intake = Intake::default();
         for topic in Topic::ALL {
             for partition in 0..self.script.partitions {
@@ -75,8 +77,7 @@ impl Run<'_> {
     /// in the store, whatever they are.
     pub fn judge_left_behind(&self, store: &Store) -> Result<()> {
         let offsets = store.offsets()?;
-        let policy =
-            Policy::parse(&self.script.policy).map_err(|error| anyhow!("the policy: {error}"))?;
+        let policy = self.policy()?;
         let (mut intake, mut closes) = (Intake::default(), Closes::default());
         for topic in Topic::ALL {
             for partition in 0..self.script.partitions {
@@ -236,11 +237,12 @@ impl Run<'_> {
                 )
             })
         };
+        let policy = self.policy()?;
         let (missing, unexpected) = (
             show(expected.difference(&got).next()),
             show(
                 got.difference(&expected)
-                    .find(|letter| !self.was_conflict(letter)),
+                    .find(|letter| !self.was_conflict(&policy, letter)),
             ),
         );
         ensure!(
@@ -251,26 +253,20 @@ impl Run<'_> {
     }
 
     /// Whether a record may have conflicted with the first of its id until one came in a partition before.
-    fn was_conflict(&self, (topic, position, reason, ..): &Letter) -> bool {
-        let Ok(policy) = Policy::parse(&self.script.policy) else {
-            return false;
+    fn was_conflict(&self, policy: &Policy, (topic, position, reason, _, raw): &Letter) -> bool {
+        let id = |topic, bytes: &[u8]| {
+            let fact = decode::decode(topic, bytes, policy);
+            fact.ok().map(|fact| fact.id)
         };
-        let name = |sent: &Sent| {
-            let fact = decode::decode(sent.topic, &sent.bytes, &policy).ok()?;
-            (sent.topic.name() == topic).then_some(fact.id)
-        };
-        let Some((partition, offset)) = position.split_once(':') else {
-            return false;
-        };
-        let (Ok(partition), Ok(offset)) = (partition.parse::<i32>(), offset.parse::<usize>())
-        else {
-            return false;
-        };
-        let of_partition = |sent: &&Sent| sent.topic.name() == topic && sent.partition == partition;
-        let letter = self.sent.iter().filter(of_partition).nth(offset);
-        let id = letter.and_then(name);
-        let before = |sent: &Sent| sent.partition < partition && name(sent) == id;
-        reason == "conflicting-id" && id.is_some() && self.sent.iter().any(before)
+        let partition = position.split_once(':');
+        let partition = partition.and_then(|(partition, _)| partition.parse::<i32>().ok());
+        reason == "conflicting-id"
+            && self.sent.iter().any(|sent| {
+                sent.topic.name() == topic
+                    && Some(sent.partition) < partition
+                    && id(sent.topic, raw)
+                        .is_some_and(|own| id(sent.topic, &sent.bytes) == Some(own))
+            })
     }
 
     fn dead_letters_on_topic(&self, store: &Store) -> Result<()> {
