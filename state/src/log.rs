@@ -368,10 +368,10 @@ fn scan_all(segments: &[Segment], expected: &Expected) -> Vec<Scan> {
         }
     };
     let bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let mut scans: Vec<(usize, Scan)> = if bytes < SMALL_BYTES {
         work()
     } else {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
         std::thread::scope(|scope| {
             let scanning: Vec<_> = (0..threads.min(segments.len()))
                 .map(|_| scope.spawn(work))
