@@ -503,6 +503,7 @@ impl Services {
     ) -> Result<Services> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
+            .thread_name("services")
             .enable_all()
             .build()?;
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), "demo"));

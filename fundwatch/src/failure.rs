@@ -2,7 +2,10 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
+
+use crate::log;
 
 /// The exit code of a process that ends because another one of its cluster did.
 pub const DESERTED: u8 = 3;
@@ -48,6 +51,28 @@ impl Failure {
             }
         }
     }
+}
+
+/// Threads in which a panic ends one task, and nobody waits for that task: pages and senders, which are watched, and what
+/// is asked of the casebook.
+const TASKS: [&str; 2] = ["services", "casebook"];
+
+/// From now on a panic of any other thread ends the process with exit code 1, once it is said: the workers would wait for
+/// the one that is gone for ever, and so would whoever waits for a thread that writes.
+pub fn end_with_panics(say: impl Fn(&PanicHookInfo<'_>) + Send + Sync + 'static) {
+    std::panic::set_hook(Box::new(move |panic| {
+        say(panic);
+        let thread = std::thread::current();
+        if thread.name().is_none_or(|name| !TASKS.contains(&name)) {
+            end(1);
+        }
+    }));
+}
+
+/// Ends the process at once, with whatever the log still has to say.
+pub fn end(code: u8) -> ! {
+    log::finish();
+    std::process::exit(i32::from(code))
 }
 
 /// A line of a command's answer, on standard output.

@@ -4,13 +4,14 @@
 //! counted.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::failure;
 
 /// Lines that may wait to be written.
 const WAITING_MAX: usize = 4_096;
@@ -25,10 +26,10 @@ pub struct Lines {
 }
 
 /// Ends the writing of the log when it is dropped, once what waits is written.
-pub struct Ending {
-    thread: Option<JoinHandle<()>>,
-    ends: Sender<()>,
-}
+pub struct Ending(Sender<Sender<()>>);
+
+/// Where the log is told to end, and whom to answer then: for whoever ends the process at once.
+static ENDS: OnceLock<Sender<Sender<()>>> = OnceLock::new();
 
 /// Sets up the log of the process. It is written for as long as what this returns lives.
 ///
@@ -45,27 +46,37 @@ pub fn start() -> io::Result<(Lines, Ending)> {
         .with_env_filter(filter)
         .init();
     // A panic would be said on standard error, by a thread that then waits for whoever reads it.
-    std::panic::set_hook(Box::new(
-        |panic| tracing::error!(%panic, "a part of the program failed"),
-    ));
+    failure::end_with_panics(|panic| tracing::error!(%panic, "a part of the program failed"));
+    ENDS.get_or_init(|| ending.0.clone());
     Ok((lines, ending))
+}
+
+/// Writes what was said, before the process is ended at once.
+pub fn finish() {
+    ENDS.get().into_iter().for_each(end);
+}
+
+fn end(ends: &Sender<Sender<()>>) {
+    let (answer, answered) = bounded(1);
+    // Nobody takes it if the log has ended; and the thread may hang for ever with whoever reads.
+    let _ = ends.try_send(answer);
+    let _ = answered.recv_timeout(FINISHES_WITHIN);
 }
 
 fn lines_to(output: impl Write + Send + 'static) -> io::Result<(Lines, Ending)> {
     let (sender, waiting) = bounded(WAITING_MAX);
     let (ends, ended) = bounded(1);
-    let thread = std::thread::Builder::new()
+    std::thread::Builder::new()
         .name("log".to_owned())
         .spawn(move || write_all(output, &waiting, &ended))?;
     let lines = Lines {
         sender,
         left_out: Arc::default(),
     };
-    let thread = Some(thread);
-    Ok((lines, Ending { thread, ends }))
+    Ok((lines, Ending(ends)))
 }
 
-fn write_all(mut output: impl Write, waiting: &Receiver<Vec<u8>>, ended: &Receiver<()>) {
+fn write_all(mut output: impl Write, waiting: &Receiver<Vec<u8>>, ended: &Receiver<Sender<()>>) {
     // Where nothing can be written there is nobody to tell.
     let mut write = |line: Vec<u8>| drop(output.write_all(&line));
     loop {
@@ -74,8 +85,10 @@ fn write_all(mut output: impl Write, waiting: &Receiver<Vec<u8>>, ended: &Receiv
                 Ok(line) => write(line),
                 Err(_) => return,
             },
-            recv(ended) -> _ => {
+            recv(ended) -> answer => {
                 waiting.try_iter().for_each(write);
+                // Whoever asked may not wait any more.
+                let _ = answer.map(|answer| answer.try_send(()));
                 return;
             }
         }
@@ -91,16 +104,7 @@ impl Lines {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let _ = self.ends.try_send(());
-        let deadline = Instant::now() + FINISHES_WITHIN;
-        // The thread may hang for ever with whoever reads.
-        while let Some(thread) = self.thread.take_if(|thread| !thread.is_finished()) {
-            if deadline < Instant::now() {
-                return;
-            }
-            self.thread = Some(thread);
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        end(&self.0);
     }
 }
 
@@ -144,6 +148,7 @@ impl Drop for Line<'_> {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::time::Instant;
 
     use super::*;
 

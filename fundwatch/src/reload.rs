@@ -34,6 +34,7 @@ pub async fn leave_to_the_leader(pace: Arc<Pace>) {
 }
 
 /// Waits for SIGHUP.
+#[derive(Clone)]
 pub struct Reloader {
     path: PathBuf,
     /// The policy that was last taken.
@@ -111,14 +112,22 @@ impl Reloader {
             }
         };
         while !pace.is_stopping() && hang_up.recv().await.is_some() {
+            let mut next = self.clone();
             let read = tokio::task::spawn_blocking(move || {
-                let read = self.read();
-                (self, read)
+                let read = next.read();
+                (next, read)
             });
-            let Ok((again, read)) = read.await else {
-                return;
+            let read = match read.await {
+                Ok((next, read)) => {
+                    self = next;
+                    read
+                }
+                // A panic; what it says is for the log alone.
+                Err(_) => Err(ConfigErrors(vec![format!(
+                    "{}: a part of the program failed while it was read; the log says which",
+                    self.path.display()
+                )])),
             };
-            self = again;
             metrics.reloaded(read.is_ok());
             measure_pool(&metrics, &self.policy);
             let news = match read {

@@ -133,7 +133,7 @@ fn lead(
     let (services, renewals) =
         Services::start(config, &connection, &policy, Some((&store, &books)), lines)?;
     let reloads = reloader.reloads.clone();
-    services.runtime.spawn(reloader.run(
+    services.need(reloader.run(
         Arc::clone(&services.pace),
         Arc::clone(&services.metrics),
         renewals,
@@ -169,9 +169,7 @@ fn follow(
     make_folder(&config.state())?;
     let lock = lock_state(config)?;
     let (services, _) = Services::start(config, &connection, &policy, None, lines)?;
-    services
-        .runtime
-        .spawn(reload::leave_to_the_leader(Arc::clone(&services.pace)));
+    services.need(reload::leave_to_the_leader(Arc::clone(&services.pace)));
     let place = Place {
         config,
         connection,
@@ -308,27 +306,6 @@ impl Services {
             }
         }
 
-        let stop_pace = Arc::clone(&pace);
-        runtime.spawn(async move {
-            match stop_signal().await {
-                Ok(signal) => {
-                    tracing::info!(signal, "stopping");
-                    faults::point!("stop.asked");
-                }
-                Err(error) => tracing::error!(%error, "cannot wait for signals; stopping"),
-            }
-            stop_pace.ask_to_stop();
-        });
-        let beating = (Arc::clone(&health), Arc::clone(&pace), Arc::clone(&metrics));
-        runtime.spawn(async move {
-            // An idle feed commits nothing: the pulse shows that the runtime is alive.
-            let (health, pace, metrics) = beating;
-            while !pace.is_stopping() {
-                health.beat();
-                metrics.log_left_out(lines.left_out());
-                tokio::time::sleep(Duration::from_secs(5)).await;
-            }
-        });
         let services = Services {
             runtime,
             tasks,
@@ -337,7 +314,23 @@ impl Services {
             health,
             metrics,
         };
+        services.need(stop_when_asked(Arc::clone(&services.pace)));
+        services.need(beat(
+            Arc::clone(&services.health),
+            Arc::clone(&services.pace),
+            Arc::clone(&services.metrics),
+            lines,
+        ));
         Ok((services, renewals))
+    }
+
+    /// Runs something that the program cannot do without, and that nobody waits for when it stops.
+    fn need(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let task = self.runtime.spawn(async move {
+            task.await;
+            Ok(())
+        });
+        self.runtime.spawn(watched(task, Arc::clone(&self.pace)));
     }
 
     /// Ends with the run, which comes first where both failed.
@@ -514,6 +507,27 @@ async fn watched(task: JoinHandle<Result<()>>, pace: Arc<Pace>) -> Result<()> {
     }
 }
 
+/// Stops everything at a signal.
+async fn stop_when_asked(pace: Arc<Pace>) {
+    match stop_signal().await {
+        Ok(signal) => {
+            tracing::info!(signal, "stopping");
+            faults::point!("stop.asked");
+        }
+        Err(error) => tracing::error!(%error, "cannot wait for signals; stopping"),
+    }
+    pace.ask_to_stop();
+}
+
+/// An idle feed commits nothing: the pulse shows that the runtime is alive.
+async fn beat(health: Arc<Health>, pace: Arc<Pace>, metrics: Arc<Metrics>, lines: log::Lines) {
+    while !pace.is_stopping() {
+        health.beat();
+        metrics.log_left_out(lines.left_out());
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
+
 async fn stop_signal() -> std::io::Result<&'static str> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
@@ -584,7 +598,7 @@ impl Place<'_> {
             }
         };
         let on_disk = self.on_disk(log, lock, &mine)?;
-        self.services.runtime.spawn(watch_broker(
+        self.services.need(watch_broker(
             self.connection.clone(),
             partitions.len(),
             Arc::clone(pace),

@@ -4,7 +4,11 @@
 //! connections, so that a server that hangs delays nobody but mail. Whatever is not refused for good
 //! is tried again, for as long as it takes.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -31,6 +35,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 const POLL: Duration = Duration::from_secs(5);
 /// Mails per worker that are claimed ahead.
 const AHEAD: usize = 2;
+/// What the log says of a mail that a panic ended; whether the server took it nobody knows.
+const PANICKED: &str = "a part of the program failed while the mail was under way";
 
 /// Sends what the outbox holds.
 pub struct Sender {
@@ -240,6 +246,18 @@ impl Sender {
     }
 }
 
+/// A panic on the way of one letter is a failure of that letter: the others go out, and it is tried again.
+async fn panic_is_a_failure(
+    attempt: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let mut attempt = pin!(attempt);
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(context)))
+            .unwrap_or_else(|_| Poll::Ready(Err(Failure::Transient(PANICKED.to_owned()))))
+    })
+    .await
+}
+
 struct Worker {
     transport: Arc<Transport>,
     from: Mailbox,
@@ -270,10 +288,13 @@ impl Worker {
                 }
                 continue;
             }
-            let result = match compose(&letter, &self.from, &self.office.now()) {
-                Ok(mail) => line.send(&mail, &letter.message_id).await,
-                Err(error) => Err(Failure::Permanent(error.to_string())),
+            let attempt = async {
+                match compose(&letter, &self.from, &self.office.now()) {
+                    Ok(mail) => line.send(&mail, &letter.message_id).await,
+                    Err(error) => Err(Failure::Permanent(error.to_string())),
+                }
             };
+            let result = panic_is_a_failure(attempt).await;
             let outcome = self.outcome(&letter, result);
             if report.send((letter.seq, outcome)).await.is_err() {
                 break;

@@ -16,6 +16,7 @@ pub mod letters;
 pub mod people;
 pub mod queue;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -124,7 +125,8 @@ impl Casebook {
             .name("casebook".to_owned())
             .spawn(move || {
                 for job in queue {
-                    job(&mut connection);
+                    // Whoever asked is told that there is no answer; a transaction is rolled back on the way.
+                    let _ = catch_unwind(AssertUnwindSafe(|| job(&mut connection)));
                 }
             })
             .map_err(|source| CasebookError::File {

@@ -56,6 +56,36 @@ const PROPOSED: &str = "INSERT INTO decisions (\"case\", outcome, reason, codes,
      VALUES (1, 'substantiated', 'S2', 'v', 'hit', 0, 'n', 1, 0, 0, 1, 2, 20000000, 'proposed')";
 
 #[test]
+fn a_panic_in_what_is_written_ends_that_alone() {
+    let (_folder, casebook) = casebook();
+    let answered = casebook.write_blocking(|transaction| -> Result<(), CasebookError> {
+        people::add(
+            transaction,
+            &actor(),
+            "li",
+            "li",
+            Role::Supervisor,
+            &Regions::All,
+        )?;
+        panic!("as a fault of the program would");
+    });
+    assert!(matches!(answered, Err(CasebookError::Closed)));
+    // Nothing of it is there, and the next goes on.
+    casebook
+        .write_blocking(|transaction| {
+            people::add(
+                transaction,
+                &actor(),
+                "li",
+                "li",
+                Role::Supervisor,
+                &Regions::All,
+            )
+        })
+        .unwrap();
+}
+
+#[test]
 fn the_database_insists_on_four_eyes() {
     let (_folder, casebook) = casebook();
     seeded(&casebook);

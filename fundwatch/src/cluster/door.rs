@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
+use rustix::net::sockopt;
 use serde::{Deserialize, Serialize};
 
 use super::config::{Credentials, Trait};
@@ -34,6 +35,11 @@ const HELLO_BYTES_MAX: usize = 64 << 10;
 const STEP_WITHIN: Duration = Duration::from_secs(5);
 /// Connections that are at the door at the same time.
 const AT_THE_DOOR_MAX: usize = 64;
+/// The other end of a connection that stays is lost if it cannot be reached for so long. The kernel sees to that between
+/// any two processes; of one that hangs it knows nothing, and the leader's links do.
+const UNREACHABLE_MAX: Duration = Duration::from_secs(15);
+/// An idle connection is tried so often.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Between looks whether somebody came.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -115,7 +121,7 @@ pub fn knock(
     send(&mut stream, &Proof { hello, tag })?;
     match receive_up_to(&mut stream, HELLO_BYTES_MAX)? {
         Answer::Welcome => {
-            limit(&stream, None)?;
+            stay(&stream)?;
             Ok(stream)
         }
         Answer::Later => Err(Turned::Later),
@@ -235,7 +241,7 @@ fn meet(
     send(&mut stream, &answer)?;
     match answer {
         Answer::Welcome => {
-            limit(&stream, None)?;
+            stay(&stream)?;
             Ok(Some(Arrival {
                 process: hello.process,
                 errand: hello.errand,
@@ -274,6 +280,17 @@ fn limit(stream: &TcpStream, step: Option<Duration>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(step)?;
     stream.set_write_timeout(step)
+}
+
+/// A connection of which nothing is known but that it is to last.
+fn stay(stream: &TcpStream) -> io::Result<()> {
+    limit(stream, None)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEP_ALIVE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEP_ALIVE)?;
+    let unreachable = u32::try_from(UNREACHABLE_MAX.as_millis()).map_err(io::Error::other)?;
+    sockopt::set_tcp_user_timeout(stream, unreachable)?;
+    Ok(())
 }
 
 fn nonce() -> io::Result<[u8; NONCE_BYTES]> {
@@ -393,7 +410,13 @@ mod tests {
         let words = knock(&leader, 7).unwrap_err().to_string();
         assert!(words.contains("two processes have one number"), "{words}");
         assert!(door.next(Duration::from_millis(1)).is_none());
-        knock(&follower, 7).unwrap();
-        assert_eq!(door.next(STEP_WITHIN).unwrap().errand, Errand::Mesh(7));
+        let comes = knock(&follower, 7).unwrap();
+        let arrival = door.next(STEP_WITHIN).unwrap();
+        assert_eq!(arrival.errand, Errand::Mesh(7));
+        // Neither of two that follow hears the other's silence: `xtask chaos cut`.
+        for end in [comes, arrival.stream] {
+            assert_eq!(sockopt::tcp_user_timeout(&end).unwrap(), 15_000);
+            assert!(sockopt::socket_keepalive(&end).unwrap());
+        }
     }
 }

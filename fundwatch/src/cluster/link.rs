@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use detectors::dataflow::wire::read;
 
 use super::wire::{ToFollower, ToLeader, WireNote, outcomes, receive, send};
-use crate::failure::DESERTED;
+use crate::failure::{DESERTED, end};
 use crate::live::{Complete, Harvest, Others, Pace};
 
 /// Each side says something at least so often.
@@ -40,7 +40,7 @@ pub fn be_lost(words: &str) -> ! {
             exit_code = DESERTED,
             "the cluster's run ends, and has to be started again"
         );
-        std::process::exit(i32::from(DESERTED));
+        end(DESERTED)
     });
     unreachable!("the first one to come here ends the process")
 }
@@ -52,7 +52,7 @@ pub fn leave(process: usize) -> ! {
         process,
         "asked to stop; the other process has gone before the run began"
     );
-    std::process::exit(0)
+    end(0)
 }
 
 /// Who asked a process to stop, if it was another process.
@@ -360,7 +360,7 @@ impl Stopping {
 /// Ends this process at once, because it failed, and the others cannot help it to a good end.
 fn fail(words: &str) -> ! {
     tracing::error!(words, "this process failed");
-    std::process::exit(1)
+    end(1)
 }
 
 fn lost(process: usize, error: &io::Error) -> String {

@@ -1,7 +1,6 @@
 //! timely's connections between processes.
 
 use std::net::TcpStream;
-use std::sync::Arc;
 
 use timely::communication::allocator::AllocatorBuilder;
 use timely::communication::allocator::ProcessBuilder;
@@ -33,7 +32,7 @@ impl Mesh {
     where
         W: Fn(&mut Worker) + Send + Sync + 'static,
     {
-        end_with_a_thread();
+        say_who_is_lost();
         let hooks = Hooks::default();
         // Between the workers of a process facts go as they are.
         let here = ProcessBuilder::new_typed_vector(workers, hooks.refill.clone(), None);
@@ -50,10 +49,9 @@ impl Mesh {
     }
 }
 
-/// A panic of one of timely's threads ends the process: of its connections it is how timely says that a process is
-/// gone; of a worker, the others of all processes would wait for it for ever.
-fn end_with_a_thread() {
-    let before = Arc::new(std::panic::take_hook());
+/// A panic of a thread of timely's connections is how timely says that a process is gone.
+fn say_who_is_lost() {
+    let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
         match thread.name() {
@@ -62,10 +60,6 @@ fn end_with_a_thread() {
                     "the connection to process {} is lost: it ended, or it hangs",
                     name.rsplit('-').next().unwrap_or_default()
                 ));
-            }
-            Some(name) if name.starts_with("timely:") => {
-                before(panic);
-                std::process::exit(1);
             }
             _ => before(panic),
         }

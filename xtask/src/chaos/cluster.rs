@@ -19,7 +19,7 @@ const LIVES: usize = 6;
 /// When one ends or hangs, all end within this.
 const ALL_END_WITHIN: Duration = Duration::from_secs(30);
 /// The exit code of a process that another one took with it.
-const DESERTED: i32 = 3;
+pub const DESERTED: i32 = 3;
 /// Of one that was asked to stop before it listened to that.
 const TERMINATED: i32 = 128 + 15;
 /// Of one that waited for another, or had not begun.
@@ -226,7 +226,8 @@ fn expect_ended(processes: &mut [Process], which: usize, codes: &[i32]) -> Resul
     Ok(())
 }
 
-fn ended(process: &mut Process) -> Result<i32> {
+/// Waits until a process has ended by itself, which it has to soon.
+pub fn ended(process: &mut Process) -> Result<i32> {
     let deadline = Instant::now() + ALL_END_WITHIN;
     while Instant::now() < deadline {
         if let Some(code) = process.ended() {

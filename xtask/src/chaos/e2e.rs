@@ -35,10 +35,7 @@ pub fn all(world: &World, kills: usize, seed: u64) -> Result<String> {
 
 fn once(run: &mut Run<'_>) -> Result<()> {
     let mut dice = Dice::new(run.script.seed, 3);
-    let plain = Arms {
-        is_plain: true,
-        ..Arms::default()
-    };
+    let plain = Arms::plain();
     for batch in 0..KILLS_EACH {
         // While it is down, or while it reads.
         let mut daemon = if dice.below(2) == 0 {

@@ -319,7 +319,10 @@ impl Run<'_> {
         for id in &sent {
             let (times, unanswered) = came.get(id).copied().unwrap_or_default();
             ensure!(times > 0, "a mail counts as sent and never came: {id}");
-            let excused = 1 + unanswered + self.under_way_at_ends.get(id).copied().unwrap_or(0);
+            let excused = 1
+                + unanswered
+                + self.under_way_at_ends.get(id).copied().unwrap_or(0)
+                + self.panicked_under_way(id);
             ensure!(
                 times <= excused,
                 "a mail came {times} times, and {excused} can be excused: {id}"

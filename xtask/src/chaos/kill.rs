@@ -1,6 +1,7 @@
-//! `chaos kill`: the daemon ends at a named point, and is started again.
+//! `chaos kill`: the daemon ends or panics at a named point, and is started again.
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 use faults::{After, POINTS, Point, TEAR};
 use rayon::prelude::*;
 
@@ -11,17 +12,49 @@ use super::world::World;
 /// A script has as many batches.
 const BATCHES: usize = 4;
 
+/// What happens at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum How {
+    /// The process ends as by a loss of power.
+    Kill,
+    /// The thread that is there panics: the process ends, too, or goes on without what the thread was about.
+    Panic,
+}
+
+impl How {
+    /// As `FAILPOINTS` has it.
+    fn action(self) -> &'static str {
+        match self {
+            How::Kill => "return(kill)",
+            How::Panic => "1*panic",
+        }
+    }
+
+    /// The exit code, if the process ends of it.
+    fn code(self) -> i32 {
+        match self {
+            How::Kill => KILLED,
+            How::Panic => 1,
+        }
+    }
+}
+
 /// What a run came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reached {
-    /// The daemon ended at the point.
+    /// The daemon ended or panicked at the point.
     Yes,
     /// It never came there, so often.
     No,
 }
 
 /// Runs every point (or those of a name) with seeds, and says how often each was reached.
-pub fn all(world: &World, point: Option<&str>, seeds: std::ops::Range<u64>) -> Result<String> {
+pub fn all(
+    world: &World,
+    how: How,
+    point: Option<&str>,
+    seeds: std::ops::Range<u64>,
+) -> Result<String> {
     let named: Vec<(u64, &Point)> = (0..)
         .zip(POINTS)
         .filter(|(_, known)| point.is_none_or(|point| known.name.starts_with(point)))
@@ -36,7 +69,13 @@ pub fn all(world: &World, point: Option<&str>, seeds: std::ops::Range<u64>) -> R
         .into_par_iter()
         .map(|(at, known, seed)| {
             // Each point with histories of its own.
-            let done = once(world, known.name, seed * 1_000 + at, seed == first, None);
+            let done = once(
+                world,
+                (how, known.name),
+                seed * 1_000 + at,
+                seed == first,
+                None,
+            );
             done.map(|reached| (known.name, reached))
                 .with_context(|| format!("`{}`, seed {seed}: {}", known.name, known.holds))
         })
@@ -50,23 +89,27 @@ pub fn all(world: &World, point: Option<&str>, seeds: std::ops::Range<u64>) -> R
     }
     let is_hit = |(_, reached): &&(&str, Reached)| *reached == Reached::Yes;
     Ok(format!(
-        "{} points, {} runs, in {} of which the daemon ended at the point: 0 differences",
+        "{} points, {} runs, in {} of which the daemon {} at the point: 0 differences",
         named.len(),
         done.len(),
-        done.iter().filter(is_hit).count()
+        done.iter().filter(is_hit).count(),
+        match how {
+            How::Kill => "ended",
+            How::Panic => "panicked",
+        }
     ))
 }
 
-/// One run in which the daemon ends at the point, at the first hit or one that the seed chooses.
+/// One run in which the daemon fails at the point, at the first hit or one that the seed chooses.
 pub fn once(
     world: &World,
-    point: &str,
+    (how, point): (How, &str),
     seed: u64,
     first_hit: bool,
     bug: Option<&str>,
 ) -> Result<Reached> {
     let mut run = Run::set(world, Script::of(seed, BATCHES)?)?;
-    let done = kill(&mut run, point, first_hit, bug);
+    let done = kill(&mut run, (how, point), first_hit, bug);
     done.with_context(|| {
         format!(
             "history {seed}; the daemon said last:\n{}",
@@ -75,7 +118,12 @@ pub fn once(
     })
 }
 
-fn kill(run: &mut Run<'_>, point: &str, first_hit: bool, bug: Option<&str>) -> Result<Reached> {
+fn kill(
+    run: &mut Run<'_>,
+    (how, point): (How, &str),
+    first_hit: bool,
+    bug: Option<&str>,
+) -> Result<Reached> {
     let mut dice = Dice::new(run.script.seed, 2);
     let hit = if first_hit {
         1
@@ -93,8 +141,8 @@ fn kill(run: &mut Run<'_>, point: &str, first_hit: bool, bug: Option<&str>) -> R
         .find(|known| known.name == point)
         .map_or(After::Nothing, |known| known.after);
     let fail_points = match after {
-        After::TornFrame => format!("{TEAR}={}*off->1*return;{point}=return(kill)", hit - 1),
-        _ => format!("{point}={}*off->return(kill)", hit - 1),
+        After::TornFrame => format!("{TEAR}={}*off->1*return;{point}={}", hit - 1, how.action()),
+        _ => format!("{point}={}*off->{}", hit - 1, how.action()),
     };
     let armed = Arms {
         fail_points: Some(fail_points),
@@ -125,7 +173,7 @@ fn kill(run: &mut Run<'_>, point: &str, first_hit: bool, bug: Option<&str>) -> R
         if reached == Reached::No {
             let waited = run.settle(&mut daemon, SOON)?;
             run.look();
-            reached = died(run, waited, &mut daemon)?;
+            reached = failed(run, (how, point), waited, &mut daemon)?;
         }
         // What is sent while it is down is read by the next.
         run.send(batch)?;
@@ -135,13 +183,13 @@ fn kill(run: &mut Run<'_>, point: &str, first_hit: bool, bug: Option<&str>) -> R
     }
     if reached == Reached::No {
         let waited = run.settle(&mut daemon, SOON)?;
-        reached = died(run, waited, &mut daemon)?;
+        reached = failed(run, (how, point), waited, &mut daemon)?;
     }
     if reached == Reached::No {
         let code = daemon.stop(SOON);
         run.look_after_end()?;
         match code {
-            Some(KILLED) => reached = Reached::Yes,
+            Some(code) if code == how.code() => reached = Reached::Yes,
             Some(0) => {}
             other => bail!("asked to stop, it ended with {other:?}"),
         }
@@ -173,15 +221,19 @@ fn kill(run: &mut Run<'_>, point: &str, first_hit: bool, bug: Option<&str>) -> R
     Ok(reached)
 }
 
-fn died(
+fn failed(
     run: &mut Run<'_>,
+    (how, point): (How, &str),
     waited: Waited,
     daemon: &mut acceptance::peer::Process,
 ) -> Result<Reached> {
     // It may end right after everything was told.
     match (waited, daemon.ended()) {
-        (Waited::Settled, None) => Ok(Reached::No),
-        (Waited::Ended(KILLED), _) | (Waited::Settled, Some(KILLED)) => {
+        (Waited::Settled, None) => {
+            let panicked = run.words().contains(&format!("failpoint {point} panic"));
+            Ok(if panicked { Reached::Yes } else { Reached::No })
+        }
+        (Waited::Ended(code), _) | (Waited::Settled, Some(code)) if code == how.code() => {
             run.look_after_end()?;
             Ok(Reached::Yes)
         }

@@ -6,6 +6,7 @@
 
 mod broker;
 mod cluster;
+mod cut;
 mod determinism;
 mod disk;
 mod e2e;
@@ -44,6 +45,9 @@ pub struct Arguments {
 enum Mode {
     /// End the daemon at each named point, and start it again.
     Kill {
+        /// What happens at the point.
+        #[arg(long, value_name = "HOW", default_value = "kill")]
+        how: kill::How,
         /// Only points whose names begin like this.
         #[arg(long, value_name = "NAME")]
         point: Option<String>,
@@ -102,6 +106,11 @@ enum Mode {
         #[command(flatten)]
         seeds: Seeds,
     },
+    /// Cut the network between two processes of three, which has to be one of its own.
+    Cut {
+        #[command(flatten)]
+        seeds: Seeds,
+    },
     /// Plant bugs, each of which must be seen.
     Mutants {
         /// Only the one of this name.
@@ -141,12 +150,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         });
     }
     let world = match &arguments.mode {
+        Mode::Cut { seeds } if !cut::is_within() => {
+            return cut::within(&Programs::plain(built)?.plain, seeds.seed, seeds.seeds);
+        }
+        Mode::Cut { .. } => {
+            cut::prepare()?;
+            World::of(Programs::plain(built)?)?
+        }
         Mode::Cluster { .. } => World::of(Programs::plain(built)?)?,
         _ => World::of(Programs::all(built)?)?,
     };
     match &arguments.mode {
-        Mode::Kill { point, seeds } => report("kill", || {
-            kill::all(&world, point.as_deref(), seeds.range())
+        Mode::Kill { how, point, seeds } => report("kill", || {
+            kill::all(&world, *how, point.as_deref(), seeds.range())
         }),
         Mode::E2e { kills, seeds } => report("e2e", || e2e::all(&world, *kills, seeds.seed)),
         Mode::Io { fault, calls } => report("io", || io::all(&world, *calls, fault.as_deref())),
@@ -160,10 +176,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Mode::Cluster { pauses, seeds } => report("cluster", || {
             cluster::all(&world, seeds.range(), *pauses, None)
         }),
+        Mode::Cut { seeds } => report("cut", || cut::all(&world, seeds.range())),
         Mode::Mutants { bug } => report("mutants", || mutants::all(&world, bug.as_deref())),
         Mode::Short => short(&world),
     }
 }
+
+/// A worker, the recorder, the committer, a sender, a page.
+const ONE_OF_EACH_THREAD: [&str; 5] = [
+    "feed.noted",
+    "state.appended",
+    "store.begun",
+    "mail.data",
+    "http.scraped",
+];
 
 const CALLS_OF_SHORT: io::Calls = io::Calls {
     step: 5,
@@ -174,7 +200,12 @@ const CALLS_OF_SHORT: io::Calls = io::Calls {
 
 /// What fits into a few minutes: see docs/reliability.md.
 fn short(world: &World) -> Result<()> {
-    report("kill", || kill::all(world, None, 0..1))?;
+    report("kill", || kill::all(world, kill::How::Kill, None, 0..1))?;
+    for point in ONE_OF_EACH_THREAD {
+        report("panic", || {
+            kill::all(world, kill::How::Panic, Some(point), 0..1)
+        })?;
+    }
     report("e2e", || e2e::all(world, 12, 0))?;
     report("io", || io::all(world, CALLS_OF_SHORT, None))?;
     report("disk", || disk::all(world, 0..1))?;
@@ -192,7 +223,8 @@ fn short(world: &World) -> Result<()> {
     ] {
         report("mutants", || mutants::all(world, Some(bug)))?;
     }
-    report("broker", || broker::all(world, 2, 0))
+    report("broker", || broker::all(world, 2, 0))?;
+    cut::within(&world.plain, 0, 1)
 }
 
 fn report(mode: &str, work: impl FnOnce() -> Result<String>) -> Result<()> {

@@ -104,7 +104,9 @@ fn seen(world: &World, bug: &str) -> Result<Option<(u64, String)>> {
     for seed in 0..SEEDS {
         let planted = Some(bug);
         let shown = match &trial {
-            Trial::Kill(point) => kill::once(world, point, seed, true, planted).map(drop),
+            Trial::Kill(point) => {
+                kill::once(world, (kill::How::Kill, point), seed, true, planted).map(drop)
+            }
             // The first calls are those of the opening, at which any fault ends the program.
             Trial::Store(fault) => {
                 let n = match fault.call {

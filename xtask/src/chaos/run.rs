@@ -84,6 +84,21 @@ pub struct Arms {
     pub is_plain: bool,
 }
 
+impl Arms {
+    /// The program as it is shipped, and nothing beside.
+    pub fn plain() -> Arms {
+        Arms {
+            is_plain: true,
+            ..Arms::default()
+        }
+    }
+}
+
+/// Each process of a cluster has an address of its own, so that the network between two of them can be cut.
+pub fn mesh_host(process: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 0, 10 + process)
+}
+
 /// How a wait for the daemon ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
@@ -210,6 +225,15 @@ impl<'a> Run<'a> {
         std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
     }
 
+    /// How often the daemon has said that a panic ended the sending of a mail.
+    pub fn panicked_under_way(&self, message_id: &str) -> usize {
+        let words = self.words();
+        let of_it = words.lines().filter(|line| line.contains(message_id));
+        of_it
+            .filter(|line| line.contains("failed while the mail was under way"))
+            .count()
+    }
+
     /// What the processes that follow have said.
     pub fn words_of_others(&self) -> String {
         let logs = (1..self.mesh.len()).map(|process| self.path(&format!("daemon-{process}.log")));
@@ -332,8 +356,8 @@ impl<'a> Run<'a> {
 
     /// Where the processes of a cluster find each other.
     pub fn mesh_addresses(&self, count: usize) -> impl Iterator<Item = SocketAddr> {
-        let ports = self.mesh.into_iter().take(count);
-        ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        let ports = (0..).zip(self.mesh).take(count);
+        ports.map(|(process, port)| SocketAddr::from((mesh_host(process), port)))
     }
 
     fn start_with(
