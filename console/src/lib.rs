@@ -116,10 +116,9 @@ impl Console {
             metrics,
             stopping.clone(),
         );
-        let follow = tokio::spawn(follow);
         let router = web::router(&Arc::new(self.app));
-        http::serve_within(LIMITS, listener, router, stopping).await;
-        // Ends by the same word; what it has in hand is a transaction.
-        let _ = follow.await;
+        let serve = http::serve_within(LIMITS, listener, router, stopping);
+        // Both end by the same word, and a panic of either ends both.
+        tokio::join!(follow, serve);
     }
 }

@@ -7,13 +7,17 @@ use std::process::ExitCode;
 
 use crate::log;
 
+/// The exit code of the daemon when it cannot go on; of any command that cannot do what was asked.
+pub const FAILED: u8 = 1;
+/// The exit code of any other command that has a fault itself, as Rust has it.
+pub const PANICKED: u8 = 101;
 /// The exit code of a process that ends because another one of its cluster did.
 pub const DESERTED: u8 = 3;
 
 /// Why a command failed, by exit code.
 #[derive(Debug)]
 pub enum Failure {
-    /// 1: a file, a disk, a broker.
+    /// 1: a file, a disk, a broker; of the daemon a panic, too.
     Undone(anyhow::Error),
     /// 2: policy, configuration or usage; the text has a line for each fault.
     Usage(String),
@@ -38,7 +42,7 @@ impl Failure {
         match self {
             Failure::Undone(error) => {
                 eprintln!("fundwatch: {error:#}");
-                ExitCode::from(1)
+                ExitCode::from(FAILED)
             }
             Failure::Deserted(what) => {
                 eprintln!("fundwatch: {what}");
@@ -53,18 +57,23 @@ impl Failure {
     }
 }
 
-/// Threads in which a panic ends one task, and nobody waits for that task: pages and senders, which are watched, and what
-/// is asked of the casebook.
-const TASKS: [&str; 2] = ["services", "casebook"];
+/// Threads in which a panic ends one task, and nobody waits for that task: pages and senders, which are watched, what is
+/// asked of the casebook, and a stranger at the cluster's port.
+const TASKS: [&str; 3] = ["services", "casebook", "handshake"];
 
-/// From now on a panic of any other thread ends the process with exit code 1, once it is said: the workers would wait for
-/// the one that is gone for ever, and so would whoever waits for a thread that writes.
-pub fn end_with_panics(say: impl Fn(&PanicHookInfo<'_>) + Send + Sync + 'static) {
+/// From now on a panic of any other thread ends the process with the exit code, once it is said, but for threads that are
+/// `spared`: the workers would wait for the one that is gone for ever, and so would whoever waits for a thread that writes.
+pub fn end_with_panics(
+    code: u8,
+    spared: &'static [&'static str],
+    say: impl Fn(&PanicHookInfo<'_>) + Send + Sync + 'static,
+) {
     std::panic::set_hook(Box::new(move |panic| {
         say(panic);
         let thread = std::thread::current();
-        if thread.name().is_none_or(|name| !TASKS.contains(&name)) {
-            end(1);
+        let is_spared = |name| TASKS.contains(&name) || spared.contains(&name);
+        if !thread.name().is_some_and(is_spared) {
+            end(code);
         }
     }));
 }

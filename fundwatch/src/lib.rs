@@ -33,7 +33,8 @@ use clap::Parser;
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    failure::end_with_panics(std::panic::take_hook());
+    // What the first thread has begun, it takes away itself.
+    failure::end_with_panics(failure::PANICKED, &["main"], std::panic::take_hook());
     let cli = cli::Cli::parse();
     let done = match cli.command {
         cli::Command::Demo(arguments) => demo::run(&arguments),

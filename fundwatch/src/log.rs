@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::failure;
+use crate::failure::{self, FAILED};
 
 /// Lines that may wait to be written.
 const WAITING_MAX: usize = 4_096;
@@ -46,7 +46,11 @@ pub fn start() -> io::Result<(Lines, Ending)> {
         .with_env_filter(filter)
         .init();
     // A panic would be said on standard error, by a thread that then waits for whoever reads it.
-    failure::end_with_panics(|panic| tracing::error!(%panic, "a part of the program failed"));
+    failure::end_with_panics(
+        FAILED,
+        &[],
+        |panic| tracing::error!(%panic, "a part of the program failed"),
+    );
     ENDS.get_or_init(|| ending.0.clone());
     Ok((lines, ending))
 }
@@ -58,8 +62,8 @@ pub fn finish() {
 
 fn end(ends: &Sender<Sender<()>>) {
     let (answer, answered) = bounded(1);
-    // Nobody takes it if the log has ended; and the thread may hang for ever with whoever reads.
-    let _ = ends.try_send(answer);
+    // Another may wait before; nobody takes it if the log has ended; the thread may hang for ever with whoever reads.
+    let _ = ends.send_timeout(answer, FINISHES_WITHIN);
     let _ = answered.recv_timeout(FINISHES_WITHIN);
 }
 
@@ -87,8 +91,10 @@ fn write_all(mut output: impl Write, waiting: &Receiver<Vec<u8>>, ended: &Receiv
             },
             recv(ended) -> answer => {
                 waiting.try_iter().for_each(write);
-                // Whoever asked may not wait any more.
-                let _ = answer.map(|answer| answer.try_send(()));
+                for answer in answer.into_iter().chain(ended.try_iter()) {
+                    // Whoever asked may not wait any more.
+                    let _ = answer.try_send(());
+                }
                 return;
             }
         }

@@ -875,6 +875,8 @@ async fn watch_broker(
                 now.len()
             )),
             Ok(Err(error)) => Some(error.to_string()),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The program ends.
             Err(_) => return,
         };
         if objection != known {

@@ -4,6 +4,7 @@
 //! They are few; of more than fit the oldest are left out, which the log says. Knows nothing of alerts.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::config::{MailConfig, MailConfigErrors, OperatorConfig, mailbox};
 use super::letter::{Mail, date, header};
 use super::message_id;
-use super::sender::Clock;
+use super::sender::{Clock, panic_is_a_failure};
 use super::text::{clean, scrub};
 use super::transport::{Failure, Transport};
 use crate::back_off;
@@ -100,7 +101,7 @@ impl Operators {
                 () = tokio::time::sleep(pause), if !waiting.is_empty() => {
                     pause = Duration::ZERO;
                     let Some(mut first) = waiting.pop_front() else { continue };
-                    match line.send(&first.mail, &first.id).await {
+                    match panic_is_a_failure(line.send(&first.mail, &first.id)).await {
                         Ok(()) => {}
                         Err(Failure::Permanent(error)) => {
                             tracing::error!(message_id = ?first.id, ?error, "a mail to an operator was refused for good");
@@ -124,12 +125,17 @@ impl Operators {
         let now = (self.clock)();
         for operator in &dispatch.to {
             let id = message_id::of_news(now.as_millisecond(), &operator.address, &self.host);
-            let mail = match self.compose(dispatch, operator, &id, now) {
-                Ok(mail) => mail,
-                Err(error) => {
+            let composed = catch_unwind(AssertUnwindSafe(|| {
+                self.compose(dispatch, operator, &id, now)
+            }));
+            let mail = match composed {
+                Ok(Ok(mail)) => mail,
+                Ok(Err(error)) => {
                     tracing::error!(error = %error, "a mail to an operator cannot be made");
                     continue;
                 }
+                // The log has said which; the program goes on.
+                Err(_) => continue,
             };
             if waiting.len() == WAITING_MAX {
                 waiting.pop_front();

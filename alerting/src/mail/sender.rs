@@ -35,7 +35,9 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 const POLL: Duration = Duration::from_secs(5);
 /// Mails per worker that are claimed ahead.
 const AHEAD: usize = 2;
-/// What the log says of a mail that a panic ended; whether the server took it nobody knows.
+/// What the log says of a mail that is given up as a panic ended the making of it.
+const CANNOT_BE_MADE: &str = "a part of the program failed while the mail was made";
+/// What it says of a mail that a panic ended on its way; whether the server took it nobody knows.
 const PANICKED: &str = "a part of the program failed while the mail was under way";
 
 /// Sends what the outbox holds.
@@ -247,7 +249,7 @@ impl Sender {
 }
 
 /// A panic on the way of one letter is a failure of that letter: the others go out, and it is tried again.
-async fn panic_is_a_failure(
+pub(super) async fn panic_is_a_failure(
     attempt: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
     let mut attempt = pin!(attempt);
@@ -288,13 +290,15 @@ impl Worker {
                 }
                 continue;
             }
-            let attempt = async {
-                match compose(&letter, &self.from, &self.office.now()) {
-                    Ok(mail) => line.send(&mail, &letter.message_id).await,
-                    Err(error) => Err(Failure::Permanent(error.to_string())),
-                }
+            let composed = catch_unwind(AssertUnwindSafe(|| {
+                compose(&letter, &self.from, &self.office.now())
+            }));
+            let result = match composed {
+                Ok(Ok(mail)) => panic_is_a_failure(line.send(&mail, &letter.message_id)).await,
+                Ok(Err(error)) => Err(Failure::Permanent(error.to_string())),
+                // It would panic each time, and those behind it would wait.
+                Err(_) => Err(Failure::Permanent(CANNOT_BE_MADE.to_owned())),
             };
-            let result = panic_is_a_failure(attempt).await;
             let outcome = self.outcome(&letter, result);
             if report.send((letter.seq, outcome)).await.is_err() {
                 break;

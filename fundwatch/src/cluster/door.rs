@@ -35,9 +35,12 @@ const HELLO_BYTES_MAX: usize = 64 << 10;
 const STEP_WITHIN: Duration = Duration::from_secs(5);
 /// Connections that are at the door at the same time.
 const AT_THE_DOOR_MAX: usize = 64;
-/// The other end of a connection that stays is lost if it cannot be reached for so long. The kernel sees to that between
-/// any two processes; of one that hangs it knows nothing, and the leader's links do.
+/// The other end of a connection that stays is lost if it cannot be reached for so long, or does not read what it is sent.
+/// The kernel sees to that between any two processes; of one that hangs and is sent nothing it knows nothing, and the
+/// leader's links do.
 const UNREACHABLE_MAX: Duration = Duration::from_secs(15);
+/// The same before all work: who puts its state together on a slow disk does not read meanwhile.
+const UNREACHABLE_AT_START_MAX: Duration = Duration::from_secs(300);
 /// An idle connection is tried so often.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Between looks whether somebody came.
@@ -195,10 +198,13 @@ fn keep(
         }
         at_the_door.fetch_add(1, Ordering::AcqRel);
         let (credentials, run) = (Arc::clone(credentials), Arc::clone(run));
-        let (arrivals, leaves) = (arrivals.clone(), Arc::clone(&at_the_door));
-        let met = std::thread::Builder::new()
+        let arrivals = arrivals.clone();
+        let place = PlaceAtTheDoor(Arc::clone(&at_the_door));
+        // Without a thread for it, one that comes is turned away.
+        let _ = std::thread::Builder::new()
             .name("handshake".to_owned())
             .spawn(move || {
+                let _place = place;
                 match meet(stream, &credentials, &run) {
                     Ok(Some(arrival)) => {
                         // The door may be closed meanwhile.
@@ -209,11 +215,16 @@ fn keep(
                         tracing::warn!(%from, %error, "a connection to the cluster's port was turned away");
                     }
                 }
-                leaves.fetch_sub(1, Ordering::AcqRel);
             });
-        if met.is_err() {
-            at_the_door.fetch_sub(1, Ordering::AcqRel);
-        }
+    }
+}
+
+/// Of whoever is met at the door; free again when it is dropped.
+struct PlaceAtTheDoor(Arc<AtomicUsize>);
+
+impl Drop for PlaceAtTheDoor {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -288,7 +299,16 @@ fn stay(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_socket_keepalive(stream, true)?;
     sockopt::set_tcp_keepidle(stream, KEEP_ALIVE)?;
     sockopt::set_tcp_keepintvl(stream, KEEP_ALIVE)?;
-    let unreachable = u32::try_from(UNREACHABLE_MAX.as_millis()).map_err(io::Error::other)?;
+    give_up_after(stream, UNREACHABLE_AT_START_MAX)
+}
+
+/// Both ends of a connection work from now on: neither stops reading.
+pub(super) fn works(stream: &TcpStream) -> io::Result<()> {
+    give_up_after(stream, UNREACHABLE_MAX)
+}
+
+fn give_up_after(stream: &TcpStream, unreachable: Duration) -> io::Result<()> {
+    let unreachable = u32::try_from(unreachable.as_millis()).map_err(io::Error::other)?;
     sockopt::set_tcp_user_timeout(stream, unreachable)?;
     Ok(())
 }
@@ -415,8 +435,10 @@ mod tests {
         assert_eq!(arrival.errand, Errand::Mesh(7));
         // Neither of two that follow hears the other's silence: `xtask chaos cut`.
         for end in [comes, arrival.stream] {
-            assert_eq!(sockopt::tcp_user_timeout(&end).unwrap(), 15_000);
             assert!(sockopt::socket_keepalive(&end).unwrap());
+            assert_eq!(sockopt::tcp_user_timeout(&end).unwrap(), 300_000);
+            works(&end).unwrap();
+            assert_eq!(sockopt::tcp_user_timeout(&end).unwrap(), 15_000);
         }
     }
 }

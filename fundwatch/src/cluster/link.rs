@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use detectors::dataflow::wire::read;
 
 use super::wire::{ToFollower, ToLeader, WireNote, outcomes, receive, send};
-use crate::failure::{DESERTED, end};
+use crate::failure::{DESERTED, FAILED, end};
 use crate::live::{Complete, Harvest, Others, Pace};
 
 /// Each side says something at least so often.
@@ -123,7 +123,7 @@ impl LeaderLinks {
     pub fn dismiss(self) -> Option<String> {
         self.is_done.store(true, Ordering::Release);
         for thread in self.threads {
-            // It ends with the connection; a panic in it has been said.
+            // It ends with the connection.
             let _ = thread.join();
         }
         self.asked_by.words()
@@ -275,7 +275,7 @@ impl FollowerLink {
 
     /// Everything is handed over: waits until it is committed. Says who asked for the stop, if it was the leader.
     pub fn wait_for_dismissal(self) -> Option<String> {
-        // It ends with the leader's farewell, or with the process; a panic in it has been said.
+        // It ends with the leader's farewell, or with the process.
         let _ = self.listener.join();
         self.asked_by.words()
     }
@@ -360,7 +360,7 @@ impl Stopping {
 /// Ends this process at once, because it failed, and the others cannot help it to a good end.
 fn fail(words: &str) -> ! {
     tracing::error!(words, "this process failed");
-    end(1)
+    end(FAILED)
 }
 
 fn lost(process: usize, error: &io::Error) -> String {

@@ -1,5 +1,6 @@
 //! timely's connections between processes.
 
+use std::io;
 use std::net::TcpStream;
 
 use timely::communication::allocator::AllocatorBuilder;
@@ -8,6 +9,7 @@ use timely::communication::allocator::zero_copy::initialize::initialize_networki
 use timely::communication::{Hooks, WorkerGuards};
 use timely::worker::Worker;
 
+use super::door::works;
 use super::link::be_lost;
 
 /// A connection to each of the other processes.
@@ -22,6 +24,15 @@ impl Mesh {
     /// Of connections that have come through the door.
     pub(super) fn new(process: usize, sockets: Vec<Option<TcpStream>>) -> Mesh {
         Mesh { process, sockets }
+    }
+
+    /// Its ends here, for when all work.
+    ///
+    /// # Errors
+    /// There are no more descriptors.
+    pub fn ends(&self) -> io::Result<Ends> {
+        let sockets = self.sockets.iter().flatten().map(TcpStream::try_clone);
+        Ok(Ends(sockets.collect::<io::Result<_>>()?))
     }
 
     /// Runs so many workers here, and as many in each of the others.
@@ -46,6 +57,20 @@ impl Mesh {
             timely::WorkerConfig::default(),
             work,
         )
+    }
+}
+
+/// The ends of a mesh in this process.
+#[derive(Debug)]
+pub struct Ends(Vec<TcpStream>);
+
+impl Ends {
+    /// All processes work, and read what they are sent: one that cannot be reached is given up soon.
+    ///
+    /// # Errors
+    /// The system does not know how.
+    pub fn all_work(self) -> io::Result<()> {
+        self.0.iter().try_for_each(works)
     }
 }
 

@@ -25,4 +25,4 @@ pub use assign::Holding;
 pub use config::{ClusterConfig, Credentials};
 pub use gathering::{Follower, Leader, Start};
 pub use link::LeaderLinks;
-pub use mesh::Mesh;
+pub use mesh::{Ends, Mesh};

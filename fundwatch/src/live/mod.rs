@@ -34,7 +34,7 @@ pub use committer::Committer;
 pub use feed::{Disk, LiveFeed, RecordSource, Share};
 pub use fund::FundWatch;
 
-use crate::cluster::Mesh;
+use crate::cluster::{Ends, Mesh};
 
 /// The epoch of what was on disk.
 const LOADED: u64 = 0;
@@ -355,6 +355,7 @@ pub fn run<F: dataflow::Feed>(
     } = team;
     // So many epochs may be complete and not committed, and one more when all is over: nobody waits here.
     let (sender, receiver) = mpsc::sync_channel::<Complete>(EPOCHS_AHEAD as usize + 2);
+    let mut ends = mesh.as_ref().map(Mesh::ends).transpose()?;
     let guards = {
         let (pace, harvest) = (Arc::clone(pace), harvest.clone());
         let work = move |worker: &mut Worker| {
@@ -415,7 +416,9 @@ pub fn run<F: dataflow::Feed>(
     };
     while let Ok(complete) = receiver.recv() {
         let end = complete.end;
-        if let Err(error) = take(complete) {
+        // An epoch is complete everywhere, so that everybody works.
+        let watched = ends.take().map_or(Ok(()), Ends::all_work);
+        if let Err(error) = watched.map_err(Into::into).and_then(|()| take(complete)) {
             pace.fail(error);
             break;
         }

@@ -20,27 +20,34 @@ pub fn is_within() -> bool {
     std::env::var_os(WITHIN).is_some()
 }
 
+/// Runs a command in a network of its own.
+fn unshare() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "--map-root-user", "--"]);
+    command
+}
+
+/// Whether a network may be made here.
+pub fn is_possible() -> Result<()> {
+    let done = unshare().args(["ip", "link", "set", "lo", "up"]).status();
+    let done = done.context("unshare is needed (util-linux)")?;
+    ensure!(
+        done.success(),
+        "no network may be made here (unshare --net, ip)"
+    );
+    Ok(())
+}
+
 /// Starts this program once more, in a network of its own, with a daemon that is built.
 pub fn within(plain: &Path, seed: u64, seeds: u64) -> Result<()> {
-    let unshare = |command: &mut Command| {
-        let done = command.status();
-        done.context("unshare is needed (util-linux)")
-    };
-    let network = ["--net", "--map-root-user", "--"];
-    if !unshare(Command::new("unshare").args(network).arg("true"))?.success() {
-        crate::say("cut: LEFT OUT: no network may be made here");
-        return Ok(());
-    }
     let folder = plain.parent().context("a program is in a folder")?;
-    let mut again = Command::new("unshare");
-    again
-        .args(network)
+    let done = unshare()
         .arg(std::env::current_exe()?)
         .args(["chaos", "cut", "--programs"])
         .arg(folder)
         .args(["--seed", &seed.to_string(), "--seeds", &seeds.to_string()])
-        .env(WITHIN, "1");
-    let done = unshare(&mut again)?;
+        .env(WITHIN, "1")
+        .status()?;
     ensure!(
         done.success(),
         "what came of a cut network is not as it should be"

@@ -30,13 +30,18 @@ impl How {
         }
     }
 
-    /// The exit code, if the process ends of it.
-    fn code(self) -> i32 {
+    /// Whether it is what a process has ended of that had this exit code.
+    fn is_seen(self, run: &Run<'_>, point: &str, code: i32) -> bool {
         match self {
-            How::Kill => KILLED,
-            How::Panic => 1,
+            How::Kill => code == KILLED,
+            How::Panic => code == 1 && panicked(run, point),
         }
     }
+}
+
+/// Whether the daemon has said that it panicked at the point.
+fn panicked(run: &Run<'_>, point: &str) -> bool {
+    run.words().contains(&format!("failpoint {point} panic"))
 }
 
 /// What a run came to.
@@ -189,7 +194,7 @@ fn kill(
         let code = daemon.stop(SOON);
         run.look_after_end()?;
         match code {
-            Some(code) if code == how.code() => reached = Reached::Yes,
+            Some(code) if how.is_seen(run, point, code) => reached = Reached::Yes,
             Some(0) => {}
             other => bail!("asked to stop, it ended with {other:?}"),
         }
@@ -229,11 +234,12 @@ fn failed(
 ) -> Result<Reached> {
     // It may end right after everything was told.
     match (waited, daemon.ended()) {
-        (Waited::Settled, None) => {
-            let panicked = run.words().contains(&format!("failpoint {point} panic"));
-            Ok(if panicked { Reached::Yes } else { Reached::No })
-        }
-        (Waited::Ended(code), _) | (Waited::Settled, Some(code)) if code == how.code() => {
+        // A task has panicked, and the process lives.
+        (Waited::Settled, None) if how == How::Panic && panicked(run, point) => Ok(Reached::Yes),
+        (Waited::Settled, None) => Ok(Reached::No),
+        (Waited::Ended(code), _) | (Waited::Settled, Some(code))
+            if how.is_seen(run, point, code) =>
+        {
             run.look_after_end()?;
             Ok(Reached::Yes)
         }

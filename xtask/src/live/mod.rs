@@ -7,6 +7,7 @@ mod backlog;
 mod cluster;
 mod console;
 mod latency;
+mod read_only;
 mod recovery;
 mod stage;
 mod visitor;
@@ -58,8 +59,8 @@ pub struct Arguments {
     program: Option<PathBuf>,
 }
 
-/// Prints how fast a backlog from Kafka was read in two ways.
-fn tell_speeds(of: &str, rows: [(&str, &Runs); 2]) {
+/// Prints how fast a backlog from Kafka was read in some ways.
+fn tell_speeds(of: &str, rows: &[(&str, &Runs)]) {
     let mut table =
         format!("| from Kafka, {of} | records/s, median | slowest to fastest |\n|---|---:|---:|\n");
     for (how, runs) in rows {
@@ -84,8 +85,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let rows = [
             ("facts kept on disk", &backlog.kept),
             ("not kept", &backlog.not_kept),
+            ("read and thrown away", &backlog.read_only),
         ];
-        tell_speeds(&of, rows);
+        tell_speeds(&of, &rows);
     }
     if arguments.probes > 0 {
         let took = latency::measure(&stage, arguments.probes, arguments.rate)?;
@@ -108,7 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             ("one process, 2 workers", &compared.alone),
             ("two processes, 1 worker each", &compared.pair),
         ];
-        tell_speeds(&of, rows);
+        tell_speeds(&of, &rows);
     }
     if arguments.console > 0 {
         let found = console::measure(&stage, arguments.console, arguments.runs)?;
@@ -117,7 +119,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             ("nobody at it", &found.quiet),
             ("20 people, a page a second each", &found.visited),
         ];
-        tell_speeds(&of, rows);
+        tell_speeds(&of, &rows);
         let line = |took: &Took| {
             format!(
                 "{} | {} | {} | {}",
