@@ -4,7 +4,6 @@
 //! They are few; of more than fit the oldest are left out, which the log says. Knows nothing of alerts.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use super::config::{MailConfig, MailConfigErrors, OperatorConfig, mailbox};
 use super::letter::{Mail, date, header};
 use super::message_id;
-use super::sender::{Clock, panic_is_a_failure};
+use super::sender::{Clock, made, panic_is_a_failure};
 use super::text::{clean, scrub};
 use super::transport::{Failure, Transport};
 use crate::back_off;
@@ -125,17 +124,12 @@ impl Operators {
         let now = (self.clock)();
         for operator in &dispatch.to {
             let id = message_id::of_news(now.as_millisecond(), &operator.address, &self.host);
-            let composed = catch_unwind(AssertUnwindSafe(|| {
-                self.compose(dispatch, operator, &id, now)
-            }));
-            let mail = match composed {
-                Ok(Ok(mail)) => mail,
-                Ok(Err(error)) => {
-                    tracing::error!(error = %error, "a mail to an operator cannot be made");
+            let mail = match made(|| self.compose(dispatch, operator, &id, now)) {
+                Ok(mail) => mail,
+                Err(error) => {
+                    tracing::error!(error, "a mail to an operator cannot be made");
                     continue;
                 }
-                // The log has said which; the program goes on.
-                Err(_) => continue,
             };
             if waiting.len() == WAITING_MAX {
                 waiting.pop_front();

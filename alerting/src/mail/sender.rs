@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::config::{MailConfig, MailConfigErrors, mailbox};
-use super::letter::compose;
+use super::letter::{LetterError, Mail, compose};
 use super::office::Office;
 use super::transport::{Failure, Transport};
 use crate::back_off;
@@ -248,6 +248,14 @@ impl Sender {
     }
 }
 
+/// Makes a mail; a panic is an error, too. It would panic each time, and those behind it would wait.
+pub(super) fn made(compose: impl FnOnce() -> Result<Mail, LetterError>) -> Result<Mail, String> {
+    match catch_unwind(AssertUnwindSafe(compose)) {
+        Ok(made) => made.map_err(|error| error.to_string()),
+        Err(_) => Err(CANNOT_BE_MADE.to_owned()),
+    }
+}
+
 /// A panic on the way of one letter is a failure of that letter: the others go out, and it is tried again.
 pub(super) async fn panic_is_a_failure(
     attempt: impl Future<Output = Result<(), Failure>>,
@@ -290,14 +298,9 @@ impl Worker {
                 }
                 continue;
             }
-            let composed = catch_unwind(AssertUnwindSafe(|| {
-                compose(&letter, &self.from, &self.office.now())
-            }));
-            let result = match composed {
-                Ok(Ok(mail)) => panic_is_a_failure(line.send(&mail, &letter.message_id)).await,
-                Ok(Err(error)) => Err(Failure::Permanent(error.to_string())),
-                // It would panic each time, and those behind it would wait.
-                Err(_) => Err(Failure::Permanent(CANNOT_BE_MADE.to_owned())),
+            let result = match made(|| compose(&letter, &self.from, &self.office.now())) {
+                Ok(mail) => panic_is_a_failure(line.send(&mail, &letter.message_id)).await,
+                Err(error) => Err(Failure::Permanent(error)),
             };
             let outcome = self.outcome(&letter, result);
             if report.send((letter.seq, outcome)).await.is_err() {

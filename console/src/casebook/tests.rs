@@ -6,7 +6,7 @@ use std::time::Instant;
 use alerting::AlertIdentity;
 use domain::Money;
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
 use super::audit::{self, Kind, Verified};
 use super::queue::{self, Asker, Filter, Sort, Tab};
@@ -58,31 +58,17 @@ const PROPOSED: &str = "INSERT INTO decisions (\"case\", outcome, reason, codes,
 #[test]
 fn a_panic_in_what_is_written_ends_that_alone() {
     let (_folder, casebook) = casebook();
-    let answered = casebook.write_blocking(|transaction| -> Result<(), CasebookError> {
-        people::add(
-            transaction,
-            &actor(),
-            "li",
-            "li",
-            Role::Supervisor,
-            &Regions::All,
-        )?;
+    let li = |transaction: &Transaction<'_>| {
+        let (role, regions) = (Role::Supervisor, &Regions::All);
+        people::add(transaction, &actor(), "li", "li", role, regions)
+    };
+    let answered = casebook.write_blocking(move |transaction| -> Result<(), CasebookError> {
+        li(transaction)?;
         panic!("as a fault of the program would");
     });
     assert!(matches!(answered, Err(CasebookError::Closed)));
     // Nothing of it is there, and the next goes on.
-    casebook
-        .write_blocking(|transaction| {
-            people::add(
-                transaction,
-                &actor(),
-                "li",
-                "li",
-                Role::Supervisor,
-                &Regions::All,
-            )
-        })
-        .unwrap();
+    casebook.write_blocking(li).unwrap();
 }
 
 #[test]

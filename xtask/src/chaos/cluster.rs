@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
 
 use super::kill::tail;
-use super::run::{Arms, KILLED, Run, SOON, Waited};
+use super::run::{Arms, KILLED, Run, SOON};
 use super::script::{Dice, Script};
 use super::world::World;
 
@@ -96,23 +96,14 @@ fn once(run: &mut Run<'_>, is_to_hang: bool, arms: &Arms) -> Result<()> {
     // At the end everything is the reference's, and nothing is new to one process alone.
     run.send(LIVES)?;
     let mut processes = run.start_processes(arms, 2, dice.pick(&[1, 2]))?;
-    ensure!(
-        run.settle(&mut processes[0], SOON)? == Waited::Settled,
-        "it ended without a reason"
-    );
+    run.settle(&mut processes[0], SOON)?.settled()?;
     run.judge()?;
     let before = run.seen()?;
     end_all(&mut processes)?;
     run.look_after_end()?;
     let mut alone = run.start_processes(arms, 1, 2)?;
-    ensure!(
-        run.ready(&mut alone[0])? == Waited::Settled,
-        "it ended without a reason"
-    );
-    ensure!(
-        run.settle(&mut alone[0], SOON)? == Waited::Settled,
-        "it ended without a reason"
-    );
+    run.ready(&mut alone[0])?.settled()?;
+    run.settle(&mut alone[0], SOON)?.settled()?;
     ensure!(
         run.seen()? == before,
         "a start with another number of processes, at which nothing was new, changed something"
@@ -141,19 +132,13 @@ fn live(
     // Every second life comes to an end in the middle of something, but for those that have to know each other first.
     let is_calm = dice.below(2) == 0 || matches!(end, End::Pause(_) | End::Stop(_));
     if is_calm {
-        ensure!(
-            run.ready(&mut processes[0])? == Waited::Settled,
-            "it ended without a reason"
-        );
+        run.ready(&mut processes[0])?.settled()?;
     }
     if !is_early {
         run.send(life)?;
     }
     if is_calm {
-        ensure!(
-            run.settle(&mut processes[0], SOON)? == Waited::Settled,
-            "it ended without a reason"
-        );
+        run.settle(&mut processes[0], SOON)?.settled()?;
     } else {
         std::thread::sleep(Duration::from_millis(dice.below(1_500)));
     }

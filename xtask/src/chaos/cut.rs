@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::cluster::{DESERTED, ended};
 use super::kill::tail;
-use super::run::{Arms, Run, SOON, Waited, mesh_host};
+use super::run::{Arms, Run, SOON, mesh_host};
 use super::script::Script;
 use super::world::World;
 
@@ -85,10 +85,7 @@ pub fn all(world: &World, seeds: std::ops::Range<u64>) -> Result<String> {
 fn once(run: &mut Run<'_>) -> Result<()> {
     run.send(0)?;
     let mut processes = run.start_processes(&Arms::plain(), 3, 1)?;
-    ensure!(
-        run.settle(&mut processes[0], SOON)? == Waited::Settled,
-        "it ended without a reason"
-    );
+    run.settle(&mut processes[0], SOON)?.settled()?;
     let cut = Cut::between_followers()?;
     run.send(1)?;
     for (which, process) in processes.iter_mut().enumerate() {
@@ -99,10 +96,7 @@ fn once(run: &mut Run<'_>) -> Result<()> {
     drop(cut);
     run.send(2)?;
     let mut processes = run.start_processes(&Arms::plain(), 3, 1)?;
-    ensure!(
-        run.settle(&mut processes[0], SOON)? == Waited::Settled,
-        "it ended without a reason"
-    );
+    run.settle(&mut processes[0], SOON)?.settled()?;
     run.judge()
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 
 use super::kill::tail;
-use super::run::{Arms, Run, SOON, Waited};
+use super::run::{Arms, Run, SOON};
 use super::script::{Dice, Script};
 use super::world::World;
 
@@ -53,10 +53,7 @@ fn once(run: &mut Run<'_>) -> Result<()> {
     }
     run.send(KILLS_EACH)?;
     let mut daemon = run.start(&plain)?;
-    ensure!(
-        run.settle(&mut daemon, SOON)? == Waited::Settled,
-        "it ended without a reason"
-    );
+    run.settle(&mut daemon, SOON)?.settled()?;
     run.judge()?;
     ensure!(daemon.stop(SOON) == Some(0), "asked to stop, it did not");
     Ok(())

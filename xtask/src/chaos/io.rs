@@ -210,10 +210,7 @@ fn faulty(run: &mut Run<'_>, fault: Fault, n: u32, bug: Option<&str>) -> Result<
             run.send(batch)?;
         }
     }
-    ensure!(
-        run.settle(&mut daemon, SOON)? == Waited::Settled,
-        "it ended without a reason"
-    );
+    run.settle(&mut daemon, SOON)?.settled()?;
     run.judge()?;
     // What was written last is in doubt, and may be lost although it succeeds when it is tried again: the process has to
     // end, whatever it was that failed, a commit, a checkpoint or a segment.

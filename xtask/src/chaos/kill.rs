@@ -160,10 +160,7 @@ fn kill(
     if is_second || needs_state {
         let mut daemon = run.start(&unarmed)?;
         if needs_state {
-            ensure!(
-                run.settle(&mut daemon, SOON)? == Waited::Settled,
-                "it ended without a reason"
-            );
+            run.settle(&mut daemon, SOON)?.settled()?;
         } else {
             std::thread::sleep(std::time::Duration::from_millis(dice.below(400)));
         }
@@ -202,23 +199,14 @@ fn kill(
     if daemon.ended().is_some() {
         daemon = run.start(&unarmed)?;
     }
-    ensure!(
-        run.settle(&mut daemon, SOON)? == Waited::Settled,
-        "it ended without a reason"
-    );
+    run.settle(&mut daemon, SOON)?.settled()?;
     run.judge()?;
     let before = run.seen()?;
     daemon.kill();
     run.look_after_end()?;
     let mut daemon = run.start(&unarmed)?;
-    ensure!(
-        run.ready(&mut daemon)? == Waited::Settled,
-        "it ended without a reason"
-    );
-    ensure!(
-        run.settle(&mut daemon, SOON)? == Waited::Settled,
-        "it ended without a reason"
-    );
+    run.ready(&mut daemon)?.settled()?;
+    run.settle(&mut daemon, SOON)?.settled()?;
     ensure!(
         run.seen()? == before,
         "a start at which nothing was new changed something"

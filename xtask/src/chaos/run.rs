@@ -108,6 +108,14 @@ pub enum Waited {
     Ended(i32),
 }
 
+impl Waited {
+    /// Nothing was to end the daemon.
+    pub fn settled(self) -> Result<()> {
+        ensure!(self == Waited::Settled, "it ended without a reason");
+        Ok(())
+    }
+}
+
 /// One run. Its topics and its folder go with it.
 pub struct Run<'a> {
     /// What it shares with others.
@@ -223,15 +231,6 @@ impl<'a> Run<'a> {
     /// What the daemons have said.
     pub fn words(&self) -> String {
         std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
-    }
-
-    /// How often the daemon has said that a panic ended the sending of a mail.
-    pub fn panicked_under_way(&self, message_id: &str) -> usize {
-        let words = self.words();
-        let of_it = words.lines().filter(|line| line.contains(message_id));
-        of_it
-            .filter(|line| line.contains("failed while the mail was under way"))
-            .count()
     }
 
     /// What the processes that follow have said.
